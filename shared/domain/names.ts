@@ -1,0 +1,35 @@
+// Names as callers give them, made into the one form that rows, scopes and comparisons use. A text that is no name becomes `undefined`, never a row key.
+
+const HSM_NAME = /^[a-z](?:[a-z0-9]|-(?!-)){1,22}[a-z0-9]$/;
+const GROUP_NAME = /^[\p{L}\p{N}._()-]{0,89}[\p{L}\p{N}_()-]$/u;
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** An HSM's name in lower case: 3..24 letters, digits and single hyphens, first a letter, last no hyphen. It is a DNS label. */
+export const hsmKey = (text: string): string | undefined => matching(text, HSM_NAME);
+
+/** A resource group's name in lower case. */
+export const groupKey = (text: string): string | undefined => matching(text, GROUP_NAME);
+
+/** A GUID in lower case. */
+export const guid = (text: string): string | undefined => matching(text, GUID);
+
+/** `West US` and `westus` are one location. */
+export const locationKey = (text: string): string => text.replaceAll(' ', '').toLowerCase();
+
+const matching = (text: string, pattern: RegExp): string | undefined => {
+  const key = text.toLowerCase();
+  return pattern.test(key) ? key : undefined;
+};
+
+/** Regions that offer managed HSMs, as the provider lists them (contract.md §2.7). */
+export const REGIONS = [
+  'Central US', 'Central US EUAP', 'East US 2', 'East US 2 EUAP', 'South Central US', 'North Europe', 'West Europe', 'Canada Central', 'Switzerland North',
+  'South Africa North', 'UK South', 'SouthEast Asia', 'East Asia', 'Korea Central', 'Australia Central', 'West US', 'East US', 'North Central US', 'West Central US',
+  'West US 2', 'West US 3', 'Canada East', 'Japan East', 'UAE North', 'Australia East', 'France Central', 'Switzerland West', 'Central India', 'Brazil South',
+  'Sweden Central', 'Qatar Central', 'South India', 'Poland Central', 'Japan West', 'Norway East', 'Norway West', 'Germany West Central',
+] as const;
+
+const regionKeys: ReadonlySet<string> = new Set(REGIONS.map(locationKey));
+
+/** Whether a location, in any writing, offers managed HSMs. */
+export const isRegion = (text: string): boolean => regionKeys.has(locationKey(text));
