@@ -58,7 +58,7 @@ const covers = (granted: ArmScope, asked: ArmScope): boolean =>
   granted.subscription === asked.subscription && (granted.group === undefined || granted.group === asked.group) && (granted.hsm === undefined || granted.hsm === asked.hsm);
 
 const grants = (role: RoleDefinition | undefined, action: string): boolean =>
-  role !== undefined && role.actions.some((pattern) => matchesAction(pattern, action)) && !role.notActions.some((pattern) => matchesAction(pattern, action));
+  role?.actions.some((pattern) => matchesAction(pattern, action)) === true && !role.notActions.some((pattern) => matchesAction(pattern, action));
 
 /** `*` stands for one or more whole segments; comparison ignores case. */
 function matchesAction(pattern: string, action: string): boolean {

@@ -10,7 +10,11 @@ export type NetworkAcls = {
   readonly virtualNetworkRules: readonly { readonly id: string }[];
   readonly serviceTags?: readonly { readonly tag: string }[];
 };
-export type Identity = { readonly type: string; readonly principalId?: string; readonly userAssigned: Readonly<Record<string, { readonly principalId: string; readonly clientId: string }>> };
+export type Identity = {
+  readonly type: string;
+  readonly principalId?: string;
+  readonly userAssigned: Readonly<Record<string, { readonly principalId: string; readonly clientId: string }>>;
+};
 
 /** The settings of a stored HSM, every default filled in. */
 export type HsmSettings = {
@@ -128,7 +132,8 @@ function checkValues(request: HsmRequest): void {
     throw invalid('softDeleteRetentionInDays', `it must be a whole number from ${RETENTION_DAYS_MIN} to ${RETENTION_DAYS_MAX}.`);
   if (sku && !skus.has(`${sku.family}/${sku.name}`)) throw invalid('sku', 'family B comes with Standard_B1, Custom_B32 or Custom_B6, family C with Custom_C42 or Custom_C10.');
   if (publicNetworkAccess !== undefined && !['Enabled', 'Disabled'].includes(publicNetworkAccess)) throw invalid('publicNetworkAccess', 'it must be Enabled or Disabled.');
-  if (administrators && (administrators.length > ADMINISTRATORS_MAX || administrators.some((id) => !guid(id)))) throw invalid('initialAdminObjectIds', `give at most ${ADMINISTRATORS_MAX} object ids, each a GUID.`);
+  if (administrators && (administrators.length > ADMINISTRATORS_MAX || administrators.some((id) => !guid(id))))
+    throw invalid('initialAdminObjectIds', `give at most ${ADMINISTRATORS_MAX} object ids, each a GUID.`);
   if (tags) checkTags(tags);
   if (networkAcls) checkNetwork(networkAcls);
   if (identity) checkIdentity(identity);
@@ -153,7 +158,11 @@ function checkNetwork({ bypass, defaultAction, ipRules = [], virtualNetworkRules
 
 function checkIdentity({ type, userAssignedIds }: NonNullable<HsmRequest['identity']>): void {
   if (!identityTypes.includes(spaceless(type))) throw invalid('identity.type', `it must be one of ${identityTypes.join('; ')}.`);
-  if (spaceless(type).includes('UserAssigned') !== userAssignedIds.length > 0 || userAssignedIds.length > IDENTITIES_MAX || userAssignedIds.some((id) => id.length > NETWORK_RULE_CHARACTERS_MAX))
+  if (
+    spaceless(type).includes('UserAssigned') !== userAssignedIds.length > 0 ||
+    userAssignedIds.length > IDENTITIES_MAX ||
+    userAssignedIds.some((id) => id.length > NETWORK_RULE_CHARACTERS_MAX)
+  )
     throw invalid('identity.userAssignedIdentities', `give 1 to ${IDENTITIES_MAX} resource ids with a type that has UserAssigned in it, and none otherwise.`);
 }
 
@@ -174,4 +183,5 @@ const administratorsOf = (ids: readonly string[]): readonly string[] => [...new 
 
 const sameMembers = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((member) => b.includes(member));
 
-const secondariesOf = (regions: readonly string[], location: string): readonly string[] => [...new Set(regions.map(locationKey))].filter((region) => region !== locationKey(location));
+const secondariesOf = (regions: readonly string[], location: string): readonly string[] =>
+  [...new Set(regions.map(locationKey))].filter((region) => region !== locationKey(location));

@@ -1,11 +1,11 @@
 // An HSM's record and every decision about it: pure functions from what was read to the plan of what shall be written.
 import type { Caller } from './armRoles';
 import { refuse } from './errors';
-import { type HsmRequest, type HsmSettings, checkedLocation, settingsAfterUpdate, settingsOfNew } from './hsmSettings';
-import { type Deletion, type Window, admit, purgeDate, stateAt } from './lifecycle';
+import { checkedLocation, type HsmRequest, type HsmSettings, settingsAfterUpdate, settingsOfNew } from './hsmSettings';
+import { admit, type Deletion, purgeDate, stateAt, type Window } from './lifecycle';
 import { hsmKey, locationKey } from './names';
 import type { Plan, Row, Value, Write } from './plan';
-import { HSM_ROW, assignmentRow, debtRow } from './rows';
+import { assignmentRow, debtRow, HSM_ROW } from './rows';
 import type { Instant } from './time';
 
 type Stamp = { readonly at: Instant; readonly by: string; readonly byType: 'User' | 'Application' };
@@ -35,7 +35,12 @@ export type LocalAssignment = { readonly incarnation: string; readonly principal
 const ADMINISTRATOR_ROLE = 'a290e904-7015-4bba-90c8-60543313cdb4';
 
 /** How a request names an HSM: all in comparable form but `display`, which is as it was written. */
-export type HsmPath = { readonly subscription: string; readonly group: string; readonly name: string | undefined; readonly display: { readonly group: string; readonly name: string } };
+export type HsmPath = {
+  readonly subscription: string;
+  readonly group: string;
+  readonly name: string | undefined;
+  readonly display: { readonly group: string; readonly name: string };
+};
 export type DeletedHsmPath = { readonly subscription: string; readonly location: string; readonly name: string | undefined };
 
 /** What a command knows beside the record: who asks, the storage's clock, the service's parameters and a supply of ids. */
@@ -72,7 +77,13 @@ export function deletedAt(found: Found, path: DeletedHsmPath, now: Instant): Hsm
  * @param coined the incarnation that a creation gets; one per command.
  * @returns `expire` when an overdue record holds the name: it is expired first, then the command decides again.
  */
-export function putHsm(found: Found, path: HsmPath, request: HsmRequest, coined: string, setting: Setting): Decided | 'expire' | { readonly plan: undefined; readonly record: HsmRecord } {
+export function putHsm(
+  found: Found,
+  path: HsmPath,
+  request: HsmRequest,
+  coined: string,
+  setting: Setting,
+): Decided | 'expire' | { readonly plan: undefined; readonly record: HsmRecord } {
   const record = found?.value;
   if (record && stateAt(record, setting.now) !== 'overdue' && !isAt(record, path)) throw refuse('NameInUse', path.display);
   const location = checkedLocation(request.location);
@@ -99,7 +110,10 @@ function createHsm(path: HsmPath, request: HsmRequest, incarnation: string, sett
     const assignment: LocalAssignment = { incarnation, principalId, roleGuid: ADMINISTRATOR_ROLE, scope: '/' };
     return { kind: 'insert', row: assignmentRow(setting.newId()), value: assignment };
   });
-  return { record, plan: { write: { table: 'hsms', partition: name, writes: [{ kind: 'insert', row: HSM_ROW, value: record }, ...administrators] }, coins: incarnation, hurry: [] } };
+  return {
+    record,
+    plan: { write: { table: 'hsms', partition: name, writes: [{ kind: 'insert', row: HSM_ROW, value: record }, ...administrators] }, coins: incarnation, hurry: [] },
+  };
 }
 
 /** PUT or PATCH of a live HSM. @throws HsmNotFound, OperationInProgress, or the refusal of a value */
@@ -118,7 +132,8 @@ function updateHsm(found: Row<HsmRecord>, request: HsmRequest, setting: Setting)
 function recoverHsm(found: Found, path: HsmPath, location: string, setting: Setting): Decided | { readonly plan: undefined; readonly record: HsmRecord } {
   const outcome = admit(found?.value, 'recover', setting.now);
   if (outcome === 'notDeleted') return { plan: undefined, record: (found as Row<HsmRecord>).value };
-  if (outcome === 'notFound' || !found?.value.deletion || !isAt(found.value, path) || locationKey(location) !== locationKey(found.value.settings.location)) throw refuse('NotRecoverable');
+  if (outcome === 'notFound' || !found?.value.deletion || !isAt(found.value, path) || locationKey(location) !== locationKey(found.value.settings.location))
+    throw refuse('NotRecoverable');
   const { deletion, window: _, ...before } = found.value;
   return replacing(found, { ...before, modified: stampOf(setting), ...windowFor('recover', setting) }, { hurry: [{ kind: 'endTimer', deletionId: deletion.deletionId }] });
 }

@@ -1,6 +1,7 @@
 // A resource group and its deletion: first marked, then worked off, its row a debt until nothing can land in it any more.
-import type { HsmRecord } from './managedHsm';
+
 import { refuse } from './errors';
+import type { HsmRecord } from './managedHsm';
 import { locationKey } from './names';
 import type { Plan, Row, Transaction, Value } from './plan';
 import { groupRow } from './rows';
@@ -26,7 +27,12 @@ export function liveGroup(found: FoundGroup, display: string): GroupRecord {
 }
 
 /** PUT: creates, or changes tags; a marked row is replaced at once, so that a tutorial's reader can make the group anew and recover into it. */
-export function putGroup(found: FoundGroup, path: GroupPath, location: string, tags: GroupRecord['tags'] | undefined): { readonly plan: Plan; readonly record: GroupRecord; readonly created: boolean } {
+export function putGroup(
+  found: FoundGroup,
+  path: GroupPath,
+  location: string,
+  tags: GroupRecord['tags'] | undefined,
+): { readonly plan: Plan; readonly record: GroupRecord; readonly created: boolean } {
   const live = found && !found.value.deleting ? found.value : undefined;
   if (live && locationKey(live.location) !== locationKey(location)) throw refuse('GroupLocationFixed', { group: live.name, location: live.location });
   const record: GroupRecord = live ? { ...live, tags: tags ?? live.tags } : { name: path.display, location: locationKey(location), tags: tags ?? {} };
@@ -40,7 +46,11 @@ export function markGroup(found: FoundGroup, path: GroupPath, now: Instant): Pla
 }
 
 /** Removes a marked row that nothing can land behind any more. */
-export const closeGroup = (found: Row<GroupRecord>): Transaction => ({ table: 'subscriptions', partition: found.partition, writes: [{ kind: 'delete', row: found.row, etag: found.etag }] });
+export const closeGroup = (found: Row<GroupRecord>): Transaction => ({
+  table: 'subscriptions',
+  partition: found.partition,
+  writes: [{ kind: 'delete', row: found.row, etag: found.etag }],
+});
 
 /** Whether an HSM stands in a group. */
 export const standsIn = (record: HsmRecord, group: { readonly partition: string; readonly row: string }): boolean =>
@@ -49,5 +59,8 @@ export const standsIn = (record: HsmRecord, group: { readonly partition: string;
 const writing = (path: GroupPath, found: FoundGroup, record: GroupRecord): Plan => {
   const row = groupRow(path.group);
   const value = record as Value;
-  return { write: { table: 'subscriptions', partition: path.subscription, writes: [found ? { kind: 'replace', row, etag: found.etag, value } : { kind: 'insert', row, value }] }, hurry: [] };
+  return {
+    write: { table: 'subscriptions', partition: path.subscription, writes: [found ? { kind: 'replace', row, etag: found.etag, value } : { kind: 'insert', row, value }] },
+    hurry: [],
+  };
 };

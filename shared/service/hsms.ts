@@ -2,10 +2,22 @@
 import type { Caller } from '../domain/armRoles';
 import { refuse } from '../domain/errors';
 import type { HsmRequest } from '../domain/hsmSettings';
-import { type Window, stateAt } from '../domain/lifecycle';
+import { stateAt, type Window } from '../domain/lifecycle';
 import {
-  type DeletedHsmPath, type Found, type HsmPath, type HsmRecord, type Setting,
-  activeAt, deleteHsm, deletedAt, isAt, isDeletedAt, nameRefusal, patchHsm, purgeHsm, putHsm,
+  activeAt,
+  type DeletedHsmPath,
+  deletedAt,
+  deleteHsm,
+  type Found,
+  type HsmPath,
+  type HsmRecord,
+  isAt,
+  isDeletedAt,
+  nameRefusal,
+  patchHsm,
+  purgeHsm,
+  putHsm,
+  type Setting,
 } from '../domain/managedHsm';
 import { hsmKey } from '../domain/names';
 import { HSM_ROW, ranges } from '../domain/rows';
@@ -35,11 +47,19 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
   const read = (name: string | undefined): Promise<Clocked<Found>> => store.row<HsmRecord>('hsms', name ?? '-', HSM_ROW);
 
   const setting = (caller: Caller, now: Instant): Setting => ({
-    caller, now, newId: ids.guid, tenantId: parameters.tenantId, daySeconds: parameters.daySeconds, lroSeconds: parameters.lroSeconds,
+    caller,
+    now,
+    newId: ids.guid,
+    tenantId: parameters.tenantId,
+    daySeconds: parameters.daySeconds,
+    lroSeconds: parameters.lroSeconds,
   });
 
   /** The first decision uses what the request's own read brought, each later one reads anew. */
-  const reading = (name: string | undefined, first: Clocked<Found> | undefined) => async (attempt: number): Promise<Clocked<Found>> => (attempt === 0 && first) || read(name);
+  const reading =
+    (name: string | undefined, first: Clocked<Found> | undefined) =>
+    async (attempt: number): Promise<Clocked<Found>> =>
+      (attempt === 0 && first) || read(name);
 
   const readyAt = (record: HsmRecord, now: Instant): Instant => record.window?.readyAt ?? now;
 
@@ -118,10 +138,14 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
      * The resource behind the result of a PUT or PATCH that has ended.
      * @throws HsmNotFound when that incarnation is no more, or the path is not its own
      */
-    async result(subscription: string, location: string, incarnation: string, names: { readonly name: string; readonly group: string }): Promise<Seen> {
-      const { found, now } = await read(hsmKey(names.name));
+    result(
+      { found, now }: Clocked<Found>,
+      path: { readonly subscription: string; readonly location: string },
+      incarnation: string,
+      names: { readonly name: string; readonly group: string },
+    ): Seen {
       const record = found?.value;
-      if (!record || record.incarnation !== incarnation || !isDeletedAt(record, { subscription, location }) || stateAt(record, now) !== 'active') throw refuse('HsmNotFound', names);
+      if (!record || record.incarnation !== incarnation || !isDeletedAt(record, path) || stateAt(record, now) !== 'active') throw refuse('HsmNotFound', names);
       return { record, now };
     },
   };

@@ -1,11 +1,12 @@
 // What is done at and after the deadline, by whichever hint came: expire one deletion, look at it for its timer, sweep everything that is due, erase what a purged HSM owned.
-import type { HsmDebt, HsmRecord, PurgedBy } from '../domain/managedHsm';
-import { type Found, expireHsm, softDelete } from '../domain/managedHsm';
-import { admit, isInWindow, stateAt } from '../domain/lifecycle';
-import type { Debt, Row, Table, Timer, Value, Write } from '../domain/plan';
-import { type GroupRecord, closeGroup, standsIn } from '../domain/resourceGroup';
-import { HSM_ROW, debtRow, ranges } from '../domain/rows';
+
 import type { Caller } from '../domain/armRoles';
+import { admit, isInWindow, stateAt } from '../domain/lifecycle';
+import type { HsmDebt, HsmRecord, PurgedBy } from '../domain/managedHsm';
+import { expireHsm, type Found, softDelete } from '../domain/managedHsm';
+import type { Debt, Row, Table, Timer, Value, Write } from '../domain/plan';
+import { closeGroup, type GroupRecord, standsIn } from '../domain/resourceGroup';
+import { debtRow, HSM_ROW, ranges } from '../domain/rows';
 import type { Instant } from '../domain/time';
 import type { Clocked, Ports, Range } from '../ports';
 import { commit, writeOnce } from './commit';
@@ -54,39 +55,43 @@ export function retention(ports: Ports, parameters: Parameters) {
 
   /** Does what every lost hint would have done. One failing entry does not stop it. Its cost grows with the number of HSMs and groups. */
   async function sweep(): Promise<SweepReport> {
-    const report = { expired: 0, debtsSent: 0, groupsClosed: 0, softDeleted: 0, failed: 0 };
-    const attempt = async (entry: string, work: () => Promise<void>): Promise<void> => {
+    // Groups first: what is found in a group afterwards was there, or landed, after its pass began.
+    const groups = await markedGroups();
+    const counts = { expired: 0, softDeleted: 0, groupsClosed: 0, debtsSent: 0, failed: 0 };
+    const attempt = async (counted: keyof typeof counts, entry: string, work: () => Promise<boolean>): Promise<void> => {
       try {
-        await work();
+        if (await work()) counts[counted] += 1;
       } catch {
-        report.failed += 1;
-        log('error', `sweep: ${entry} failed`);
+        counts.failed += 1;
+        log('error', `sweep: ${counted} failed for ${entry}`);
       }
     };
-    // Groups first: what is found in a group afterwards was there, or landed, after its pass began.
-    const groups: { readonly row: Row<GroupRecord>; readonly passBeganAt: Instant; holdsHsm: boolean }[] = [];
-    for await (const { found, storageAt } of pages<GroupRecord>({ table: 'subscriptions', ...ranges.groups }, SWEEP_PAGE_ROWS))
-      groups.push(...found.rows.filter((row) => row.value.deleting).map((row) => ({ row, passBeganAt: storageAt, holdsHsm: false })));
     for await (const { found, now } of pages<HsmRecord>({ table: 'hsms', ...ranges.hsms }, SWEEP_PAGE_ROWS))
-      for (const row of found.rows) {
-        const state = stateAt(row.value, now);
-        const deletionId = row.value.deletion?.deletionId;
-        if (state === 'overdue' && deletionId !== undefined) await attempt(`expire ${deletionId}`, async () => void (report.expired += (await expire(row.partition, deletionId, 'sweeper')) === 'done' ? 1 : 0));
-        const group = state === 'active' && groups.find((entry) => standsIn(row.value, entry.row));
+      for (const { partition, value } of found.rows) {
+        const { deletion, incarnation } = value;
+        const state = stateAt(value, now);
+        if (state === 'overdue' && deletion) await attempt('expired', deletion.deletionId, async () => (await expire(partition, deletion.deletionId, 'sweeper')) === 'done');
+        const group = state === 'active' ? groups.find(({ row }) => standsIn(value, row)) : undefined;
         if (!group) continue;
         group.holdsHsm = true;
-        await attempt(`soft-delete ${row.value.incarnation}`, async () => void (report.softDeleted += (await softDeleteInGroup(row.partition, row.value.incarnation, group.row)) ? 1 : 0));
+        await attempt('softDeleted', incarnation, () => softDeleteInGroup(partition, incarnation, group.row));
       }
     for (const { row, passBeganAt, holdsHsm } of groups)
-      if (!holdsHsm && isSettled(row, passBeganAt))
-        await attempt('close a group', async () => void (report.groupsClosed += (await writeOnce(ports, closeGroup(row))) ? 1 : 0));
+      if (!holdsHsm && isSettled(row, passBeganAt)) await attempt('groupsClosed', row.row, () => writeOnce(ports, closeGroup(row)));
     for await (const { found } of pages<HsmDebt>({ table: 'hsms', ...ranges.debts }, SWEEP_PAGE_ROWS))
-      for (const { value } of found.rows)
-        await attempt(`send debt ${value.incarnation}`, async () => {
-          await queue.send({ hsm: value.hsm, incarnation: value.incarnation });
-          report.debtsSent += 1;
+      for (const { hsm, incarnation } of found.rows.map((row) => row.value))
+        await attempt('debtsSent', incarnation, async () => {
+          await queue.send({ hsm, incarnation });
+          return true;
         });
-    return report;
+    return counts;
+  }
+
+  async function markedGroups(): Promise<{ readonly row: Row<GroupRecord>; readonly passBeganAt: Instant; holdsHsm: boolean }[]> {
+    const marked = [];
+    for await (const { found, storageAt } of pages<GroupRecord>({ table: 'subscriptions', ...ranges.groups }, SWEEP_PAGE_ROWS))
+      marked.push(...found.rows.filter(({ value }) => value.deleting).map((row) => ({ row, passBeganAt: storageAt, holdsHsm: false })));
+    return marked;
   }
 
   /** Soft-deletes an HSM together with its group, if it still stands live in it and no operation on it is under way (a later sweep comes back). @returns whether this call did it */
@@ -94,7 +99,8 @@ export function retention(ports: Ports, parameters: Parameters) {
     const deletionId = ids.guid();
     return commit<boolean>(ports, async () => {
       const { found, now } = await readHsm(hsm);
-      if (!found || found.value.incarnation !== incarnation || !standsIn(found.value, group) || isInWindow(found.value, now) || admit(found.value, 'delete', now) !== 'delete') return { answer: false };
+      if (!found || found.value.incarnation !== incarnation || !standsIn(found.value, group) || isInWindow(found.value, now) || admit(found.value, 'delete', now) !== 'delete')
+        return { answer: false };
       return { plan: softDelete(found, deletionId, { caller, now, newId: ids.guid, ...parameters }).plan, answer: true };
     });
   }
