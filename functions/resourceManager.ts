@@ -1,4 +1,4 @@
-// What stands around the HSMs on the control plane: tenants, subscriptions, locations, providers, resource groups, and look-ups for vaults.
+// What stands around the HSMs on the control plane: subscriptions, locations, providers, resource groups, and look-ups for vaults.
 import { operations } from '../shared/app';
 import type { Operation } from '../shared/http/operation';
 import {
@@ -17,7 +17,6 @@ import {
   resources,
   subscription,
   subscriptions,
-  tenants,
 } from '../shared/http/resourceHandlers';
 
 const one = 'subscriptions/{subscription}';
@@ -25,7 +24,6 @@ const group = `${one}/resourceGroups/{group}`;
 const groupAction = 'Microsoft.Resources/subscriptions/resourceGroups';
 
 export const resourceManager: readonly Operation[] = operations([
-  { name: 'Tenants_List', plane: 'control', method: 'GET', route: 'tenants', action: undefined, aggregated: true, handle: tenants },
   { name: 'Subscriptions_List', plane: 'control', method: 'GET', route: 'subscriptions', action: undefined, aggregated: true, handle: subscriptions },
   { name: 'Subscriptions_Get', plane: 'control', method: 'GET', route: one, action: 'Microsoft.Resources/subscriptions/read', aggregated: true, handle: subscription },
   {

@@ -4,6 +4,7 @@ import { type HttpRequest, app as host, type InvocationContext } from '@azure/fu
 import * as df from 'durable-functions';
 import { cleanupQueue } from './adapters/cleanupQueue';
 import { type FinishedTimers, purgeTimers } from './adapters/purgeTimers';
+import { storageAccount } from './adapters/storageAccount';
 import { tables } from './adapters/tables';
 import { tokens } from './adapters/tokens';
 import { readConfig } from './config';
@@ -26,8 +27,9 @@ const ids = { guid: (): string => randomUUID() };
 const hostClock = { now: (): number => Math.floor(Date.now() / 1000) + config.clockOffsetSeconds() };
 const log: Log = (level, line) => (level === 'error' ? console.error(line) : level === 'warning' ? console.warn(line) : console.log(line));
 
-const { store, createTables } = tables(config.storage, { offsetSeconds: config.clockOffsetSeconds });
-const { queue, createQueue } = cleanupQueue(config.storage, CLEANUP_QUEUE);
+const account = storageAccount(config.storage);
+const { store, createTables } = tables(account, { offsetSeconds: config.clockOffsetSeconds });
+const { queue, createQueue } = cleanupQueue(account, CLEANUP_QUEUE);
 const { authenticate } = tokens(config.tokens);
 
 let checked: Promise<void> | undefined;

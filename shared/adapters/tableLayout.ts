@@ -47,7 +47,7 @@ export function fromColumns(columns: Readonly<Record<string, unknown>>): Value {
 /**
  * Holds a transaction against the limits, before it is sent.
  * @throws RequestTooLarge for a value, a row or a transaction that is too large, which a caller can bring about; Error for all that only a mistake of
- * ours can be: more rows than 100, one row twice, a key that no row can have.
+ * ours can be: more rows than 100, one row twice, a key that no row can have, a replace or delete without its condition.
  */
 export function checkTransaction({ partition, writes }: Transaction): void {
   if (writes.length > LIMITS.transactionRows) throw new Error(`${writes.length} writes in a transaction`);
@@ -56,6 +56,7 @@ export function checkTransaction({ partition, writes }: Transaction): void {
   let bytes = 0;
   for (const write of writes) {
     checkKey(write.row);
+    if (write.kind !== 'insert' && !write.etag) throw new Error('a write without a condition');
     bytes += FRAME_BYTES + (write.kind === 'delete' ? 0 : checkEntity(partition, write.row, toColumns(write.value)));
   }
   if (bytes > LIMITS.transactionBytes) throw refuse('RequestTooLarge', { limitBytes: LIMITS.transactionBytes });

@@ -86,7 +86,7 @@ export function tables(
       return { rows: value.map((entity: Entity) => toRow<V>(entity)), ...(value.continuationToken !== undefined && { next: value.continuationToken }) };
     });
 
-  /** @throws as {@link checkTransaction}, and Error for a write without a condition; before anything is sent, or when the service says too large */
+  /** @throws as {@link checkTransaction}, before anything is sent; RequestTooLarge, too, when the service says so */
   async function transact(transaction: Transaction): Promise<TransactAnswer> {
     checkTransaction(transaction);
     const { writes } = transaction;
@@ -166,7 +166,6 @@ function withConditions(body: string, writes: readonly Write[]): string {
   const conditioned = body.replace(OPERATION, (_, method: string, target: string, headers: string) => {
     const write = writes[seen++];
     if (!write || method !== METHODS[write.kind]) throw new Error('the batch is not the transaction');
-    if (write.kind !== 'insert' && !write.etag) throw new Error('a write without a condition');
     const others = headers.replace(/^if-(none-)?match:[^\r\n]*\r\n/gim, '');
     return `${method} ${target}${write.kind === 'insert' ? '' : `If-Match: ${write.etag}\r\n`}${others}`;
   });

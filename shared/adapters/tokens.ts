@@ -28,9 +28,9 @@ const REFUSED_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'crit'] as const;
 export type Plane = 'control' | 'hsm';
 
 /** Milliseconds since the epoch, by the wall clock: the development offset has no say in who gets in. */
-export type WallClock = () => number;
+type WallClock = () => number;
 
-export type TokenOptions = {
+type TokenOptions = {
   /** A GUID, lower case. */
   readonly tenantId: string;
   readonly jwksUri: string;
@@ -45,9 +45,7 @@ type Claims = Readonly<Record<string, unknown>>;
 type Key = KeyLike | Uint8Array;
 
 /** The issuers of a tenant's access tokens: version 1.0 and version 2.0, and no others. */
-export const issuersOf = (tenantId: string): readonly string[] => [`https://sts.windows.net/${tenantId}/`, `https://login.microsoftonline.com/${tenantId}/v2.0`];
-
-export type Tokens = ReturnType<typeof tokens>;
+const issuersOf = (tenantId: string): readonly string[] => [`https://sts.windows.net/${tenantId}/`, `https://login.microsoftonline.com/${tenantId}/v2.0`];
 
 export function tokens(options: TokenOptions) {
   const { tenantId, jwksUri, issuers = issuersOf(tenantId), wallClock = Date.now } = options;

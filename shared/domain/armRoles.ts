@@ -19,6 +19,7 @@ export type Caller = {
 };
 
 export const OWNER_ROLE = '8e3af657-a8ff-443c-a75c-2fe8c4bcb635';
+export const READER_ROLE = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
 export const HSM_CONTRIBUTOR_ROLE = '18500a29-7fe2-46b2-a342-b16a415e101d';
 
 const withoutAuthorization = ['Microsoft.Authorization/*/Delete', 'Microsoft.Authorization/*/Write', 'Microsoft.Authorization/elevateAccess/Action'];
@@ -27,7 +28,7 @@ const withoutAuthorization = ['Microsoft.Authorization/*/Delete', 'Microsoft.Aut
 export const builtInRoles: readonly RoleDefinition[] = [
   { name: 'Owner', guid: OWNER_ROLE, actions: ['*'], notActions: [] },
   { name: 'Contributor', guid: 'b24988ac-6180-42a0-ab88-20f7382dd24c', actions: ['*'], notActions: withoutAuthorization },
-  { name: 'Reader', guid: 'acdd72a7-3385-48ef-bd42-f606fba81ae7', actions: ['*/read'], notActions: [] },
+  { name: 'Reader', guid: READER_ROLE, actions: ['*/read'], notActions: [] },
   { name: 'User Access Administrator', guid: '18d7d88d-d35e-4fb5-a5c3-7773c20a72d9', actions: ['*/read', 'Microsoft.Authorization/*', 'Microsoft.Support/*'], notActions: [] },
   {
     name: 'Managed HSM contributor',

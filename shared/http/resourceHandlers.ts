@@ -1,4 +1,4 @@
-// What the resource manager around the HSMs answers: tenants, subscriptions, locations, providers, groups, and the look-ups for vaults, of which there are none.
+// What the resource manager around the HSMs answers: subscriptions, locations, providers, groups, and the look-ups for vaults, of which there are none.
 import { refuse } from '../domain/errors';
 import { checkTags } from '../domain/hsmSettings';
 import { isRegion, locationKey, REGIONS } from '../domain/names';
@@ -25,9 +25,6 @@ const subscriptionBody =
     state: 'Enabled',
     subscriptionPolicies: { locationPlacementId: 'Public_2014-09-01', quotaId: 'PayAsYouGo_2014-09-01', spendingLimit: 'Off' },
   });
-
-export const tenants = async ({ door }: Call): Promise<Answer> =>
-  ok({ value: [{ id: `/tenants/${door.tenantId}`, tenantId: door.tenantId, countryCode: 'US', displayName: 'Managed HSM', domains: [], tenantCategory: 'Home' }] });
 
 /** Those on which the caller has any role at all; others do not exist to him. */
 export const subscriptions = async ({ door, caller, assignments }: Call): Promise<Answer> => {

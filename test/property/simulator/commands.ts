@@ -1,0 +1,136 @@
+// What clients and triggers ask of the service in a run: tasks as data, and how each is carried out through the real services, in the order of calls that the functions make.
+import type { Caller } from '../../../shared/domain/armRoles';
+import type { HsmRequest } from '../../../shared/domain/hsmSettings';
+import type { DeletedHsmPath, HsmPath, HsmRecord } from '../../../shared/domain/managedHsm';
+import type { Debt, Timer, Value } from '../../../shared/domain/plan';
+import { HSM_ROW } from '../../../shared/domain/rows';
+import type { Ports } from '../../../shared/ports';
+import type { Message, World } from './world';
+
+export type Where = { readonly subscription: string; readonly group: string; readonly location: string; readonly name: string };
+
+export type ClientTask = {
+  readonly kind:
+    | 'put' | 'protect' | 'patch' | 'recover' | 'remove' | 'purge' | 'show' | 'showDeleted' | 'list' | 'listDeleted' | 'nameRefusal'
+    | 'groupPut' | 'groupRemove' | 'groupShow' | 'keyCreate' | 'grant';
+  readonly where: Where;
+  readonly request: HsmRequest;
+  /** The name of a key or of an assignment. */
+  readonly item: string;
+  /** Rows of a page of a list; 0 for all at once. */
+  readonly limit: number;
+};
+export type LookTask = { readonly kind: 'look'; readonly timer: Timer; readonly forged: boolean };
+export type EraseTask = { readonly kind: 'erase'; readonly debt: Debt; readonly message: Message | undefined };
+export type SweepTask = { readonly kind: 'sweep' };
+export type Task = ClientTask | LookTask | EraseTask | SweepTask;
+
+export const caller: Caller = { objectId: '00000000-0000-4000-8000-00000000000a', groups: [], groupsLeftOut: false, kind: 'User', displayName: 'ada@contoso.example' };
+export const TENANT = '00000000-0000-4000-8000-00000000000b';
+
+const hsmPath = ({ subscription, group, name }: Where): HsmPath => ({ subscription, group, name, display: { group, name } });
+const deletedPath = ({ subscription, location, name }: Where): DeletedHsmPath => ({ subscription, location, name });
+
+/** The services, as the composition root makes them. */
+export function servicesOn(world: World, ports: Ports) {
+  const parameters = {
+    tenantId: TENANT,
+    daySeconds: world.daySeconds,
+    lroSeconds: () => world.lroSeconds,
+    functionTimeoutSeconds: world.timeoutSeconds,
+    erasePageRows: world.erasePageRows,
+  };
+  const retention = world.code.retention(ports, parameters);
+  return { retention, hsms: world.code.hsms(ports, parameters, retention), groups: world.code.groups(ports, retention) };
+}
+
+/** Carries a task out. What it resolves with is what its asker is told. */
+export async function perform(world: World, ports: Ports, task: Task): Promise<unknown> {
+  const { retention, hsms, groups } = servicesOn(world, ports);
+  if (task.kind === 'look') return retention.look(task.timer);
+  if (task.kind === 'erase') return retention.erase(task.debt);
+  if (task.kind === 'sweep') return retention.sweep();
+  const { where, request } = task;
+  const path = hsmPath(where);
+  const groupPath = { subscription: where.subscription, group: where.group, display: where.group };
+  switch (task.kind) {
+    case 'put':
+    case 'protect':
+    case 'recover':
+      await groups.show(groupPath);
+      return hsms.put(path, request, caller, await hsms.read(path.name));
+    case 'patch':
+      return hsms.patch(path, request, caller, await hsms.read(path.name));
+    case 'remove':
+      await groups.show(groupPath);
+      return hsms.remove(path, caller, await hsms.read(path.name));
+    case 'purge':
+      return hsms.purge(deletedPath(where), await hsms.read(path.name));
+    case 'show':
+      return hsms.show(await hsms.read(path.name), path);
+    case 'showDeleted':
+      return hsms.showDeleted(await hsms.read(path.name), deletedPath(where));
+    case 'list':
+      return listAll((page) => hsms.list(where.subscription, task.item === 'group' ? where.group : undefined, page), task.limit);
+    case 'listDeleted':
+      return listAll((page) => hsms.listDeleted(where.subscription, page), task.limit);
+    case 'nameRefusal':
+      return hsms.nameRefusal(where.name);
+    case 'groupPut':
+      return groups.put(groupPath, where.location, request.tags);
+    case 'groupRemove':
+      return groups.remove(groupPath, caller);
+    case 'groupShow':
+      return groups.show(groupPath);
+    case 'keyCreate':
+      return createKeyRow(ports, where.name, task.item);
+    case 'grant':
+      return grantRole(ports, where.name, task.item);
+  }
+}
+
+type ListPage = { readonly items: readonly { readonly record: HsmRecord }[]; readonly next?: string };
+
+async function listAll(list: (page: { limit?: number; after?: string }) => Promise<ListPage>, limit: number): Promise<readonly HsmRecord[]> {
+  if (limit === 0) return (await list({})).items.map((item) => item.record);
+  const records: HsmRecord[] = [];
+  let after: string | undefined;
+  do {
+    const page = await list({ limit, ...(after !== undefined && { after }) });
+    records.push(...page.items.map((item) => item.record));
+    after = page.next;
+  } while (after !== undefined);
+  return records;
+}
+
+/** Stands in for creating a key: reads the HSM as active, then writes a row into the partition of its incarnation. */
+async function createKeyRow({ store }: Ports, name: string, key: string): Promise<void> {
+  const { found } = await store.row<HsmRecord>('hsms', name, HSM_ROW);
+  if (!found || found.value.deletion) return;
+  await store.transact({ table: 'keys', partition: found.value.incarnation, writes: [{ kind: 'insert', row: `k!${key}`, value: { incarnation: `of ${key}` } }] });
+}
+
+/** Stands in for assigning a local role under a name that the client chose: a row of an earlier incarnation counts as absent and is replaced. */
+async function grantRole({ store }: Ports, name: string, assignment: string): Promise<void> {
+  const { found } = await store.row<HsmRecord>('hsms', name, HSM_ROW);
+  if (!found || found.value.deletion) return;
+  const row = `a!${assignment}`;
+  const value: Value = { incarnation: found.value.incarnation, principalId: 'p', roleGuid: 'r', scope: '/' };
+  const held = (await store.row<Value>('hsms', name, row)).found;
+  if (held?.value['incarnation'] === found.value.incarnation) return;
+  await store.transact({ table: 'hsms', partition: name, writes: [held ? { kind: 'replace', row, etag: held.etag, value } : { kind: 'insert', row, value }] });
+}
+
+/** What a person reads in a history. */
+export function taskText(task: Task): string {
+  if (task.kind === 'look') return `${task.forged ? 'forged ' : ''}timer of deletion ${task.timer.deletionId} of ${task.timer.hsm}`;
+  if (task.kind === 'erase') return `${task.message ? '' : 'forged '}clean-up of ${task.debt.incarnation}`;
+  if (task.kind === 'sweep') return 'sweep';
+  const { where, request } = task;
+  const at = `${where.subscription}/${where.group}/${where.name}`;
+  if (task.kind === 'groupPut' || task.kind === 'groupRemove' || task.kind === 'groupShow') return `${task.kind} ${where.subscription}/${where.group}`;
+  if (task.kind === 'purge' || task.kind === 'showDeleted') return `${task.kind} ${where.subscription}/${where.location}/${where.name}`;
+  if (task.kind === 'list' || task.kind === 'listDeleted') return `${task.kind} ${where.subscription}${task.item === 'group' ? `/${where.group}` : ''}`;
+  const { location: _, administrators: __, recover: ___, ...rest } = request;
+  return `${task.kind} ${at}${task.kind === 'keyCreate' || task.kind === 'grant' ? ` ${task.item}` : ` ${JSON.stringify(rest)}`}`;
+}

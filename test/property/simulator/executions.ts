@@ -1,0 +1,252 @@
+// Executions and their calls: every call through a port becomes an entry that the scheduler owns. It lets it take effect, answer, fail, or vanish with its host.
+import type { Transaction, Value } from '../../../shared/domain/plan';
+import { HSM_ROW } from '../../../shared/domain/rows';
+import type { Ports, Range, TransactAnswer } from '../../../shared/ports';
+import { checkAnswer } from './answers';
+import { type Task, perform, taskText } from './commands';
+import { current } from './history';
+import { stateOnPaper } from './paper';
+import { checkTransaction } from './transactions';
+import { isViolation } from './violation';
+import { type Call, type Execution, type Host, type World, hostNow, nowOf, tell } from './world';
+
+export type Fate = 'through' | 'effect only' | 'fail before' | 'fail after' | 'fail, land later';
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+/** Microtasks that the services may spend between two calls; more means that they wait for something that is no port. */
+const SETTLING_TURNS_MAX = 400;
+
+/** Starts a task on a host; it runs to its first call. */
+export async function start(world: World, task: Task, host: Host): Promise<Execution> {
+  world.tick += 1;
+  const execution: Execution = {
+    id: ++world.executionsStarted,
+    task,
+    host,
+    startedTick: world.tick,
+    startedAt: world.storageAt,
+    startedNow: nowOf(world),
+    calls: [],
+    status: 'running',
+    held: false,
+    changes: [],
+    refusals: 0,
+    unknowns: 0,
+    faults: 0,
+    erasedRows: 0,
+    hostClockMax: Number.NEGATIVE_INFINITY,
+    cell: undefined,
+    wrote: 'no',
+    firstReadAt: undefined,
+  };
+  world.executions.push(execution);
+  if (task.kind === 'erase' && task.message) task.message.busy += 1;
+  if (task.kind === 'look' && !task.forged) (world.timers.get(task.timer.deletionId) as { looking: number }).looking += 1;
+  tell(world, () => `${host.name} #${execution.id} begins: ${taskText(task)}${host.skewSeconds ? `   (the host's clock is ${host.skewSeconds} s off)` : ''}`);
+  perform(world, portsOf(world, execution), task).then(
+    (value) => finished(world, execution, { value }),
+    (error: unknown) => finished(world, execution, { error }),
+  );
+  await settle(execution);
+  return execution;
+}
+
+/** Runs the services until the execution has made its next call or has ended. */
+async function settle(execution: Execution): Promise<void> {
+  for (let turns = 0; execution.status === 'running' && execution.calls.length === 0; turns++) {
+    if (turns > SETTLING_TURNS_MAX) throw new Error(`#${execution.id} waits for something that is no port`);
+    await null;
+  }
+}
+
+/** Lets a call go on as the scheduler decided. */
+export async function advance(world: World, call: Call, fate: Fate): Promise<void> {
+  const { execution } = call;
+  if (call.phase === 'asked' && fate !== 'fail before' && fate !== 'fail, land later') takeEffect(world, call);
+  if (fate === 'effect only') return;
+  execution.calls.splice(execution.calls.indexOf(call), 1);
+  const failed = fate !== 'through';
+  if (failed) noteLost(world, call, fate);
+  if (fate === 'fail, land later' && call.phase === 'asked') world.stragglers.push({ call, landsBy: landsBy(world, execution) });
+  if (!failed) tell(world, () => `${execution.host.name} #${execution.id} ${call.about}: ${resultText(call)}`);
+  call.settle(failed ? call.lost() : (call.result as Outcome));
+  await settle(execution);
+}
+
+/** A request of a past execution takes effect after all. */
+export function land(world: World, call: Call): void {
+  takeEffect(world, call);
+  tell(world, () => `the request of #${call.execution.id} lands late: ${call.about}: ${resultText(call)}`);
+}
+
+function takeEffect(world: World, call: Call): void {
+  world.tick += 1;
+  call.phase = 'done';
+  call.result = { value: call.effect() };
+  if (call.kind === 'write') call.execution.wrote = (call.result as { value: TransactAnswer }).value.kind === 'stored' ? 'stored' : 'refused';
+}
+
+function noteLost(world: World, call: Call, fate: Fate): void {
+  const { execution } = call;
+  execution.faults += 1;
+  tell(world, () => `${execution.host.name} #${execution.id} ${call.about}: ${call.phase === 'done' ? `${resultText(call)}, but the answer is lost` : fate === 'fail before' ? 'fails, without effect' : 'fails, and is still on its way'}`);
+  if (call.kind !== 'write') return;
+  const stored = call.phase === 'done' && execution.wrote === 'stored';
+  world.coverage.reach(execution.cell, stored ? 'stored and lost' : fate === 'fail, land later' ? 'lost and late' : 'not stored and lost');
+  execution.wrote = 'unknown';
+  execution.unknowns += 1;
+}
+
+/** An execution ends at its time-out at the latest; a request that it sent is answered or dropped within one more. */
+const landsBy = (world: World, execution: Execution): number => (world.profile.frozen ? Number.POSITIVE_INFINITY : execution.startedAt + 2 * world.timeoutSeconds - 1);
+
+/** The host is gone, or ended this execution at its time-out: its calls go nowhere, but what was sent may still land. */
+export function die(world: World, execution: Execution, why: string): void {
+  if (execution.status !== 'running') return;
+  tell(world, () => `${execution.host.name} #${execution.id} ${why}${execution.calls.map((call) => `, at: ${call.about} (${call.phase === 'done' ? 'took effect' : 'on its way'})`).join('')}`);
+  execution.status = 'gone';
+  for (const call of execution.calls) {
+    world.coverage.reach(execution.cell, crashPoint(call));
+    if (call.phase === 'asked' && call.kind !== 'read' && call.kind !== 'page' && world.random.chance(0.5)) world.stragglers.push({ call, landsBy: landsBy(world, execution) });
+  }
+  execution.calls.length = 0;
+  leave(world, execution, undefined);
+}
+
+function crashPoint({ kind, phase, execution }: Call): string {
+  if (kind === 'read') return execution.wrote === 'unknown' ? 'look back' : 'read';
+  if (kind === 'write') return phase === 'done' ? 'after write' : 'before write';
+  if (kind === 'startTimer') return phase === 'done' ? 'after timer' : 'before timer';
+  return kind === 'page' ? '' : phase === 'done' ? 'after hint' : 'before hint';
+}
+
+function finished(world: World, execution: Execution, outcome: Outcome): void {
+  if (execution.status !== 'running') return;
+  world.tick += 1;
+  tell(world, () => `${execution.host.name} #${execution.id} ends: ${'value' in outcome ? answerText(outcome.value) : errorText(outcome.error)}`);
+  try {
+    execution.status = 'value' in outcome ? 'answered' : isUnsure(outcome.error) ? 'unsure' : 'refused';
+    checkAnswer(world, execution, outcome);
+  } catch (error) {
+    if (!isViolation(error)) throw error;
+    world.violation ??= error;
+  }
+  leave(world, execution, outcome);
+}
+
+export const errorName = (error: unknown): string => (error instanceof Error && 'error' in error ? String(error.error) : String(error));
+const isUnsure = (error: unknown): boolean => ['Unfinished', 'Unavailable'].includes(errorName(error)) || errorName(error) === 'Error: lost';
+
+/** What the trigger behind an execution does with its end: messages are taken off or seen again, timers answered or asked again. */
+function leave(world: World, execution: Execution, outcome: Outcome | undefined): void {
+  const { task } = execution;
+  world.executions.splice(world.executions.indexOf(execution), 1);
+  world.changed = true;
+  if (task.kind === 'erase' && task.message) {
+    task.message.busy -= 1;
+    if (outcome && 'value' in outcome) world.messages = world.messages.filter((message) => message !== task.message);
+  }
+  if (task.kind !== 'look' || task.forged) return;
+  const timer = world.timers.get(task.timer.deletionId);
+  if (!timer) return;
+  timer.looking -= 1;
+  if (timer.status !== 'running' || !outcome) return;
+  const now = hostNow(world, execution.host);
+  if ('error' in outcome) timer.nextAt = now + Math.min(60, 2 ** timer.failures++) * 60;
+  else {
+    const answer = outcome.value as { readonly kind: 'done' } | { readonly kind: 'lookAgain'; readonly lookAgainAt: number };
+    if (answer.kind === 'done') timer.status = 'completed';
+    else timer.nextAt = Math.max(answer.lookAgainAt + 1, now + 60);
+  }
+}
+
+function portsOf(world: World, execution: Execution): Ports {
+  const ask = <T>(kind: Call['kind'], about: string, effect: () => T, lost: Call['lost']): Promise<T> =>
+    new Promise((resolve, reject) => {
+      // An execution that is gone makes no more calls: its host is dead, or has ended it.
+      if (execution.status !== 'running') return;
+      const settleWith = (outcome: Outcome): void => ('value' in outcome ? resolve(outcome.value as T) : reject(outcome.error as Error));
+      execution.calls.push({ execution, kind, about, effect, lost, settle: settleWith, phase: 'asked', result: undefined });
+      if (execution.task.kind !== 'sweep' && world.faultsOn && world.random.chance(world.profile.stall)) execution.held = true;
+    });
+  const unavailable = (): Outcome => ({ error: world.code.refuse('Unavailable') });
+  const failed = (): Outcome => ({ error: new Error('lost') });
+  const unknown = (): Outcome => ({ value: { kind: 'unknown' } satisfies TransactAnswer });
+  const noteRead = (table: string, partition: string, row: string): void => {
+    execution.firstReadAt ??= world.storageAt;
+    if (table !== 'hsms' || row !== HSM_ROW || execution.wrote === 'unknown') return;
+    execution.wrote = 'no';
+    execution.cell = cellOf(world, execution.task, partition);
+  };
+  return {
+    store: {
+      row: (table, partition, row) =>
+        ask('read', world.trace ? `read ${table}/${partition}/${row}` : '', () => {
+          noteRead(table, partition, row);
+          return world.store.row(table, partition, row);
+        }, unavailable),
+      page: <V extends Value>(range: Range, limit: number, next?: string) =>
+        ask('page', world.trace ? `page of ${range.table}/${range.partition ?? '*'} ${range.from}` : '', () => {
+          execution.cell = undefined;
+          return world.store.page<V>(range, limit, next);
+        }, unavailable),
+      transact: (transaction) => ask('write', world.trace ? transactionText(transaction) : '', () => checkTransaction(world, execution, transaction), unknown),
+    },
+    queue: {
+      send: (debt) =>
+        ask('send', world.trace ? `send clean-up of ${debt.incarnation}` : '', () => {
+          world.messages.push({ debt, dequeues: 0, busy: 0 });
+        }, failed),
+    },
+    timers: {
+      start: (timer) =>
+        ask('startTimer', world.trace ? `start timer ${timer.deletionId}` : '', () => {
+          if (!world.timers.has(timer.deletionId)) world.timers.set(timer.deletionId, { input: timer, status: 'running', nextAt: timer.purgeAt + 1, failures: 0, looking: 0 });
+        }, unavailable),
+      end: (deletionId) =>
+        ask('endTimer', world.trace ? `end timer ${deletionId}` : '', () => {
+          const timer = world.timers.get(deletionId);
+          if (timer?.status === 'running') timer.status = 'terminated';
+          world.changed = true;
+        }, failed),
+    },
+    ids: { guid: () => `n${++world.ids}` },
+    hostClock: {
+      now: () => {
+        const now = hostNow(world, execution.host);
+        execution.hostClockMax = Math.max(execution.hostClockMax, now);
+        return now;
+      },
+    },
+    log: () => undefined,
+  };
+}
+
+/** For coverage: the state that the record is in, by the table on paper, and the command that asks. */
+function cellOf(world: World, task: Task, name: string): string | undefined {
+  const state = stateOnPaper(current(world.history.hsms, name)?.value, nowOf(world));
+  const command = { put: 'create', protect: 'create', patch: state === 'active' ? 'create' : '', recover: 'recover', remove: 'delete', groupRemove: 'delete', purge: 'purge', look: 'expire', sweep: state === 'active' ? 'delete' : 'expire' };
+  const asked = command[task.kind as keyof typeof command];
+  return asked ? `${state} x ${asked}` : undefined;
+}
+
+const transactionText = ({ table, partition, writes }: Transaction): string =>
+  `write ${table}/${partition}: ${writes.map((write) => `${write.kind} ${write.row}${write.kind !== 'delete' && write.row === HSM_ROW ? ` ${recordText(write.value)}` : ''}`).join(' + ')}`;
+
+function recordText(value: Value): string {
+  const { incarnation, deletion, settings } = value as { incarnation: string; deletion?: { deletionId: string; purgeAt: number }; settings: { retentionDays: number; purgeProtection: boolean } };
+  const state = deletion ? `deleted by ${deletion.deletionId}, due ${new Date(deletion.purgeAt * 1000).toISOString().slice(0, 19)}Z` : 'active';
+  return `{${incarnation}, ${state}, ${settings.retentionDays} days${settings.purgeProtection ? ', protected' : ''}}`;
+}
+
+function resultText({ result, kind }: Call): string {
+  const value = (result as { value?: unknown } | undefined)?.value;
+  if (kind === 'write') return value && typeof value === 'object' && 'status' in value ? `refused, ${String(value.status)}` : 'stored';
+  if (kind !== 'read' && kind !== 'page') return 'done';
+  const found = (value as { found?: { value?: Value; rows?: readonly unknown[]; next?: string } }).found;
+  if (kind === 'page') return `${found?.rows?.length ?? 0} rows${found?.next === undefined ? '' : ', more to come'}`;
+  return found?.value ? ('settings' in found.value ? recordText(found.value) : 'found') : 'nothing there';
+}
+
+const answerText = (value: unknown): string => (value === undefined ? 'done' : typeof value === 'object' && value !== null && 'record' in value ? 'accepted' : JSON.stringify(value).slice(0, 120));
+export const errorText = (error: unknown): string => errorName(error);

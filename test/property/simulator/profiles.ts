@@ -1,0 +1,64 @@
+// How often what happens. Each profile leans on one kind of trouble: a plain mix finds some faults many times later.
+import type { ClientTask } from './commands';
+
+export type Action =
+  | 'start' | 'go' | 'finish' | 'release' | 'fault' | 'crash' | 'time' | 'clock' | 'offset' | 'sweep' | 'deliver' | 'fire' | 'forge' | 'loseTimer' | 'land';
+
+export type Profile = {
+  readonly name: string;
+  readonly actions: Readonly<Record<Action, number>>;
+  readonly commands: Readonly<Record<ClientTask['kind'], number>>;
+  /** How often a run has days of a minute, so that executions live through whole retentions. */
+  readonly shortDays: number;
+  /** How often a host's clock is off by more than seconds. */
+  readonly largeSkew: number;
+  /** How often an execution is stalled at a call. */
+  readonly stall: number;
+  /** Executions outlive their time-out, the limit that ARCHITECTURE accepts: only I3, I4, I8 and the legality of each change hold. */
+  readonly frozen: boolean;
+  readonly names: number;
+  readonly steps: number;
+};
+
+const mixed: Profile = {
+  name: 'mixed',
+  actions: { start: 20, go: 26, finish: 10, release: 5, fault: 7, crash: 2, time: 9, clock: 1, offset: 0.5, sweep: 3, deliver: 6, fire: 5, forge: 3, loseTimer: 0.5, land: 2 },
+  commands: {
+    put: 14, protect: 3, patch: 5, recover: 10, remove: 14, purge: 10, show: 3, showDeleted: 3, list: 2, listDeleted: 2, nameRefusal: 2,
+    groupPut: 3, groupRemove: 2, groupShow: 1, keyCreate: 6, grant: 5,
+  },
+  shortDays: 0.35,
+  largeSkew: 0.15,
+  stall: 0.2,
+  frozen: false,
+  names: 2,
+  steps: 34,
+};
+
+const all: readonly Profile[] = [
+  mixed,
+  {
+    ...mixed,
+    name: 'purge-heavy',
+    commands: { ...mixed.commands, protect: 2, patch: 2, put: 16, remove: 18, purge: 22, recover: 14, groupPut: 1, groupRemove: 0.5, keyCreate: 12, grant: 10 },
+    actions: { ...mixed.actions, deliver: 12, sweep: 5, fire: 8, time: 12 },
+    names: 1,
+  },
+  { ...mixed, name: 'stall-heavy', stall: 0.45, shortDays: 0.6, actions: { ...mixed.actions, fault: 10, release: 9, finish: 16, land: 4 }, commands: { ...mixed.commands, groupPut: 1, groupRemove: 1 }, names: 1 },
+  {
+    ...mixed,
+    name: 'groups',
+    commands: { ...mixed.commands, groupPut: 10, groupRemove: 14, groupShow: 3, put: 20, recover: 14, keyCreate: 1, grant: 1, patch: 2, protect: 1 },
+    actions: { ...mixed.actions, sweep: 9, time: 12 },
+    stall: 0.3,
+  },
+  { ...mixed, name: 'skew', largeSkew: 0.75, actions: { ...mixed.actions, clock: 4, fire: 9, sweep: 5, time: 14 }, names: 1 },
+  { ...mixed, name: 'frozen', frozen: true, stall: 0.4, actions: { ...mixed.actions, time: 14, release: 8, land: 4 }, names: 1 },
+];
+
+export const profiles: ReadonlyMap<string, Profile> = new Map(all.map((profile) => [profile.name, profile]));
+
+/** A run without a profile of its own takes the one that its seed falls on; `frozen` is rare, as it asks less. */
+const rotation = ['mixed', 'purge-heavy', 'stall-heavy', 'groups', 'skew', 'mixed', 'purge-heavy', 'stall-heavy', 'groups', 'skew', 'frozen'];
+
+export const profileOf = (seed: number, name: string | undefined): Profile => profiles.get(name ?? (rotation[seed % rotation.length] as string)) as Profile;

@@ -1,0 +1,141 @@
+// What a run is played in: one storage with one clock, hosts with clocks of their own, executions on them, and every call that an execution has made through a port and that the scheduler has not let go on yet.
+import type { Debt, Timer } from '../../../shared/domain/plan';
+import type { Instant } from '../../../shared/domain/time';
+import { type MemoryStore, createMemoryStore } from '../../kit/memoryStore';
+import type { CodeUnderTest } from './codeUnderTest';
+import type { Task } from './commands';
+import type { Coverage } from './coverage';
+import { type History, createHistory } from './history';
+import type { Profile } from './profiles';
+import { type Random, randomOf } from './random';
+import type { Violation } from './violation';
+
+export type Host = { readonly name: string; skewSeconds: number };
+
+/** `asked`: the request is on its way. `done`: its effect has taken place, the answer is on its way back. */
+export type Call = {
+  readonly execution: Execution;
+  readonly kind: 'read' | 'page' | 'write' | 'send' | 'startTimer' | 'endTimer';
+  readonly about: string;
+  readonly effect: () => unknown;
+  /** What the caller learns when the answer is lost. */
+  readonly lost: () => { readonly value: unknown } | { readonly error: unknown };
+  readonly settle: (outcome: { readonly value: unknown } | { readonly error: unknown }) => void;
+  phase: 'asked' | 'done';
+  result: unknown;
+};
+
+/** A change of one HSM's record that an execution brought about. */
+export type Change = { readonly kind: 'create' | 'update' | 'delete' | 'recover' | 'purge' | 'expire'; readonly name: string; readonly incarnation: string; readonly after: unknown };
+
+export type Execution = {
+  readonly id: number;
+  readonly task: Task;
+  readonly host: Host;
+  readonly startedTick: number;
+  /** Storage's clock, without the development offset. */
+  readonly startedAt: Instant;
+  /** The same with it. */
+  readonly startedNow: Instant;
+  readonly calls: Call[];
+  status: 'running' | 'answered' | 'refused' | 'unsure' | 'gone';
+  held: boolean;
+  readonly changes: Change[];
+  refusals: number;
+  unknowns: number;
+  faults: number;
+  erasedRows: number;
+  hostClockMax: Instant;
+  /** The cell of the lifecycle table that its last read of a record put it in, for coverage. */
+  cell: string | undefined;
+  wrote: 'no' | 'unknown' | 'stored' | 'refused';
+  firstReadAt: Instant | undefined;
+};
+
+export type TimerInstance = { readonly input: Timer; status: 'running' | 'completed' | 'terminated' | 'lost'; nextAt: Instant; failures: number; looking: number };
+export type Message = { readonly debt: Debt; dequeues: number; busy: number };
+/** A request that outlived its execution and may still take effect. */
+export type Straggler = { readonly call: Call; readonly landsBy: Instant };
+
+export type World = {
+  readonly code: CodeUnderTest;
+  readonly profile: Profile;
+  readonly coverage: Coverage;
+  readonly store: MemoryStore;
+  readonly history: History;
+  readonly hosts: Host[];
+  readonly timeoutSeconds: number;
+  readonly daySeconds: number;
+  readonly lroSeconds: number;
+  readonly erasePageRows: number;
+  storageAt: Instant;
+  offsetSeconds: number;
+  /** Counts effects and clock moves: the order in which things took place. */
+  tick: number;
+  random: Random;
+  executions: Execution[];
+  stragglers: Straggler[];
+  readonly timers: Map<string, TimerInstance>;
+  messages: Message[];
+  executionsStarted: number;
+  ids: number;
+  /** Something stored or a timer changed since the last audit. */
+  changed: boolean;
+  faultsOn: boolean;
+  /** The first invariant that an answer broke; one that a write breaks is thrown where it takes effect. */
+  violation: Violation | undefined;
+  readonly trace: string[] | undefined;
+};
+
+export const STARTS_AT: Instant = Date.UTC(2027, 0, 1) / 1000;
+
+const TIMEOUT_SECONDS = 600;
+
+export function createWorld(code: CodeUnderTest, profile: Profile, coverage: Coverage, seed: number, trace: string[] | undefined): World {
+  const random = randomOf(seed, -1);
+  const daySeconds = random.chance(profile.shortDays) ? 60 : 86_400;
+  const world: World = {
+    code, profile, coverage, trace, random, daySeconds,
+    store: createMemoryStore({
+      now: () => world.storageAt,
+      offsetSeconds: () => world.offsetSeconds,
+      emptyPages: () => world.faultsOn && world.random.chance(0.15),
+      strict: false,
+    }),
+    history: createHistory(),
+    hosts: Array.from({ length: 2 + random.below(2) }, (_, index) => ({ name: `h${index + 1}`, skewSeconds: skewOf(random, profile, daySeconds) })),
+    timeoutSeconds: TIMEOUT_SECONDS,
+    lroSeconds: random.chance(0.15) ? 90 : 0,
+    erasePageRows: random.chance(0.5) ? 1 : 2,
+    storageAt: STARTS_AT,
+    offsetSeconds: 0,
+    tick: 0,
+    executions: [],
+    stragglers: [],
+    timers: new Map(),
+    messages: [],
+    executionsStarted: 0,
+    ids: 0,
+    changed: false,
+    faultsOn: false,
+    violation: undefined,
+  };
+  return world;
+}
+
+/** Mostly seconds; in profiles with large skew up to days. */
+export function skewOf(random: Random, profile: Profile, daySeconds: number): number {
+  const sign = random.chance(0.5) ? 1 : -1;
+  if (random.chance(profile.largeSkew)) return sign * random.pick([300, daySeconds, 8 * daySeconds, 40 * daySeconds]);
+  return sign * random.below(4);
+}
+
+export const nowOf = (world: World): Instant => world.storageAt + world.offsetSeconds;
+export const hostNow = (world: World, host: Host): Instant => nowOf(world) + host.skewSeconds;
+
+export const instantText = (instant: Instant): string => (Number.isFinite(instant) ? `${new Date(instant * 1000).toISOString().slice(0, 19)}Z` : '-');
+
+/** A line of the history that a person reads; nothing is made of it unless someone does. */
+export function tell(world: World, line: () => string): void {
+  world.trace?.push(`${instantText(nowOf(world))}  ${line()}`);
+}
