@@ -54,6 +54,7 @@ export function createClock(options: ClockOptions): SteeredClock {
   let started = 0; // tracked works begun: tells a settled round from one that made work
   let order = 0;
   let timer: NodeJS.Timeout | undefined;
+  let armedFor = Number.POSITIVE_INFINITY;
   let stopped = false;
   let advances: Promise<unknown> = Promise.resolve();
 
@@ -86,9 +87,10 @@ export function createClock(options: ClockOptions): SteeredClock {
   /** One real timer for the earliest wait; none while an advance steps through them itself. */
   const arm = () => {
     clearTimeout(timer);
-    timer = undefined;
+    armedFor = Number.POSITIVE_INFINITY;
     const next = stopped || aimedOffset !== undefined ? undefined : earliest(Number.POSITIVE_INFINITY);
     if (!next) return;
+    armedFor = next.instant;
     timer = setTimeout(
       () => {
         for (let wait = earliest(now()); wait; wait = earliest(now())) void track(run(wait));
@@ -151,9 +153,9 @@ export function createClock(options: ClockOptions): SteeredClock {
       order += 1;
       const wait: Wait = { instant, order, label, due };
       waits.add(wait);
-      arm();
+      if (instant < armedFor) arm();
       return () => {
-        if (waits.delete(wait)) arm();
+        if (waits.delete(wait) && waits.size === 0) arm();
       };
     },
     track,

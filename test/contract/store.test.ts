@@ -39,8 +39,9 @@ async function onAzurite(tablePrefix = prefix()): Promise<World> {
   const { store, createTables } = tables({ connectionString: proxy.connectionString }, { offsetSeconds: () => OFFSET_SECONDS, tablePrefix, timeouts });
   await createTables();
   // Azurite never answers with an empty page that continues, the service may: the proxy says it in its place.
-  const continued = { 'content-type': 'application/json;odata=minimalmetadata', 'x-ms-continuation-NextPartitionKey': '!', 'x-ms-continuation-NextRowKey': '!' };
-  const emptyPage = () => void proxy.rule((request) => isTableRead(request) && request.path.includes('filter='), (_, nth) => (nth === 1 ? { status: 200, headers: continued, body: '{"value":[]}' } : 'forward'));
+  const text = (key: string) => Buffer.from(key).toString('base64');
+  const continued = { 'content-type': 'application/json;odata=minimalmetadata', 'x-ms-continuation-NextPartitionKey': text('contoso'), 'x-ms-continuation-NextRowKey': text('0') };
+  const emptyPage = () => void proxy.rule((request) => isTableRead(request) && request.path.includes(`${tablePrefix}hsms()`), (_, nth) => (nth === 1 ? { status: 200, headers: continued, body: '{"value":[]}' } : 'forward'));
   return { store, emptyPage };
 }
 

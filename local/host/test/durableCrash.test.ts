@@ -132,6 +132,34 @@ test('a stop waits for the activity in flight and stores its result; the rest is
   expect([second.engine.get('x')?.runtimeStatus, acted]).toEqual(['Completed', []]);
 });
 
+test('a new execution begun by continueAsNew is taken up where it was', async () => {
+  const dir = folder();
+  const clock = testClock(NOON);
+  let episodes = 0;
+  let isStuck: () => void = () => {};
+  const stuck = new Promise<void>((resolve) => (isStuck = resolve));
+  const pace = async () => {
+    episodes += 1;
+    if (episodes < 3) return;
+    isStuck();
+    await new Promise(() => {});
+  };
+  const first = await createDurable({ clock, core, stateDir: dir, hubName: 'Tests', log: () => {}, http: false, pace });
+  await first.start();
+  await first.startNew('hopsAsNew', 'x', '{}');
+  await clock.settle();
+  void clock.advance(5000);
+  await stuck;
+
+  const second = await engineOn(dir, NOON + 6000);
+  await second.engine.start();
+  await second.clock.settle();
+  expect((await second.engine.history('x')).map((event) => event.EventType)).toEqual([12, 0, 13, 10, 13]);
+  await second.clock.advance(5000);
+  expect(second.engine.get('x')).toMatchObject({ runtimeStatus: 'Running', input: { n: 1 } });
+  expect((await second.engine.history('x')).map((event) => event.EventType)).toEqual([12, 0, 13, 10, 13, 12, 11, 13]);
+});
+
 test('finished instances and their histories are there after a restart; purged ones leave no file', async () => {
   const dir = folder();
   const first = await engineOn(dir);

@@ -150,9 +150,9 @@ function checkSweep(world: World, execution: Execution, report: SweepReport): vo
     const last = versions.at(-1);
     const purgeAt = last?.value?.deletion?.purgeAt;
     if (!last || purgeAt === undefined || last.fromTick >= execution.startedTick) continue;
-    demand(purgeAt > execution.startedNow || purgeAt > execution.startedNow + execution.host.skewSeconds || execution.hostClockMax < purgeAt && execution.hostClockMax > 0, 'I15', () => `${name} was due when sweep #${execution.id} began, and is still stored when it ends`);
+    demand(purgeAt > execution.startedNow || purgeAt > execution.startedNow + execution.host.skewSeconds || (execution.hostClockMax > 0 && execution.hostClockMax < purgeAt), 'I15', () => `${name} was due when sweep #${execution.id} began, and is still stored when it ends`);
   }
   for (const [incarnation, debt] of world.history.debts)
     if (debt.fromTick < execution.startedTick && debt.closedTick > world.tick)
-      demand(world.messages.some((message) => message.debt.incarnation === incarnation) || world.executions.some(({ task }) => task.kind === 'erase' && task.debt.incarnation === incarnation), 'I2', () => `sweep #${execution.id} sent nothing for the debt of ${incarnation}`);
+      demand(execution.sent.has(incarnation), 'I2', () => `sweep #${execution.id} sent nothing for the debt of ${incarnation}`);
 }

@@ -34,6 +34,7 @@ export async function start(world: World, task: Task, host: Host): Promise<Execu
     unknowns: 0,
     faults: 0,
     erasedRows: 0,
+    sent: new Set(),
     hostClockMax: Number.NEGATIVE_INFINITY,
     cell: undefined,
     wrote: 'no',
@@ -195,6 +196,7 @@ function portsOf(world: World, execution: Execution): Ports {
     queue: {
       send: (debt) =>
         ask('send', world.trace ? `send clean-up of ${debt.incarnation}` : '', () => {
+          execution.sent.add(debt.incarnation);
           world.messages.push({ debt, dequeues: 0, busy: 0 });
         }, failed),
     },

@@ -45,6 +45,8 @@ export type Execution = {
   unknowns: number;
   faults: number;
   erasedRows: number;
+  /** Incarnations whose debts it sent to the clean-up. */
+  readonly sent: Set<string>;
   hostClockMax: Instant;
   /** The cell of the lifecycle table that its last read of a record put it in, for coverage. */
   cell: string | undefined;

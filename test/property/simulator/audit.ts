@@ -1,0 +1,107 @@
+// What must hold of everything that is stored, after each step and at the end: obligations stand, nobody's rows are left behind, no live HSM is without its group; and with every fault over, what was due is gone.
+import type { HsmRecord } from '../../../shared/domain/managedHsm';
+import { advance, die, start } from './executions';
+import { current } from './history';
+import { passTime } from './clocks';
+import { demand } from './violation';
+import { type Execution, type Host, type World, hostNow, nowOf, tell } from './world';
+
+/** Holds at every moment. @throws Violation */
+export function audit(world: World): void {
+  if (!world.changed) return;
+  world.changed = false;
+  for (const [name, versions] of world.history.hsms) {
+    const record = versions.at(-1)?.value;
+    if (record?.deletion) obligationStands(world, name, record);
+    else if (record && !world.profile.frozen) groupStands(world, name, record);
+  }
+  if (!world.profile.frozen) nothingIsLeftBehind(world);
+}
+
+/** The record of a deleted HSM is its own obligation; its timer runs, unless the engine or an operator lost it or the deletion was overdue when it was stored. */
+function obligationStands(world: World, name: string, { deletion }: HsmRecord): void {
+  if (!deletion) return;
+  const stored = world.history.deletions.get(deletion.deletionId);
+  const timer = world.timers.get(deletion.deletionId);
+  const late = stored !== undefined && stored.storedNow >= deletion.purgeAt;
+  // A recovery or purge whose answer came has ended the timer after its commit; here the deletion is still stored.
+  demand(late || timer?.status === 'running' || timer?.status === 'lost', 'I1', () => `the deletion ${deletion.deletionId} of ${name} is stored, and its timer is ${timer?.status ?? 'not there'}`);
+}
+
+function groupStands(world: World, name: string, record: HsmRecord): void {
+  const group = current(world.history.groups, `${record.subscription}/g!${record.group}`);
+  demand(group?.value !== undefined, 'groups', () => `${name} is active in ${record.subscription}/${record.group}, whose row is gone: nobody will ever sweep it`);
+}
+
+/** Rows that an incarnation owned stay a debt until they are erased. */
+function nothingIsLeftBehind(world: World): void {
+  const { owned, incarnations, debts, hsms } = world.history;
+  for (const [incarnation, rows] of owned) {
+    if (rows.size === 0) continue;
+    const name = incarnations.get(incarnation)?.name ?? '';
+    const debt = debts.get(incarnation);
+    demand(current(hsms, name)?.value?.incarnation === incarnation || (debt !== undefined && debt.closedTick > world.tick), 'I2', () => `${[...rows].join(', ')}: the HSM ${name} (${incarnation}) is purged, its debt is closed, and this is stored`);
+  }
+}
+
+/** Faults are over: lets everything under way end, passes every date, and demands that the work is done. */
+export async function conclude(world: World): Promise<void> {
+  world.faultsOn = false;
+  tell(world, () => '-- no more faults');
+  for (const execution of [...world.executions]) if (world.random.chance(0.3)) die(world, execution, 'dies with its host');
+  for (const execution of [...world.executions]) await runToEnd(world, execution);
+  world.stragglers = [];
+  for (const host of world.hosts) host.skewSeconds = world.random.below(5) - 2;
+  await passDates(world);
+  if (world.random.chance(0.5)) await timersAlone(world);
+  const host = world.hosts[0] as Host;
+  for (let pass = 0; pass < 3; pass++) {
+    passTime(world, pass === 0 ? 0 : 2 * world.timeoutSeconds);
+    await runToEnd(world, await start(world, { kind: 'sweep' }, host));
+    await drainMessages(world, host);
+  }
+  if (world.violation) throw world.violation;
+  audit(world);
+  for (const [name, versions] of world.history.hsms) {
+    const purgeAt = versions.at(-1)?.value?.deletion?.purgeAt;
+    demand(purgeAt === undefined || purgeAt > nowOf(world), 'I15', () => `${name} was due, and three sweeps have left it`);
+  }
+  if (world.profile.frozen) return;
+  for (const [incarnation, debt] of world.history.debts) demand(debt.closedTick < Number.POSITIVE_INFINITY, 'I2', () => `the debt of ${incarnation} is still there after three sweeps, their messages worked off`);
+  for (const [address, versions] of world.history.groups) demand(!versions.at(-1)?.value?.deleting, 'groups', () => `${address} is still marked after three sweeps`);
+}
+
+/** Past every date that is stored, and past the lives of all executions. */
+async function passDates(world: World): Promise<void> {
+  const dates = [...world.history.hsms.values()].map((versions) => versions.at(-1)?.value?.deletion?.purgeAt ?? 0);
+  passTime(world, Math.max(0, Math.max(0, ...dates) - nowOf(world)) + 5 + 2 * world.timeoutSeconds);
+  if (world.violation) throw world.violation;
+}
+
+/** Every timer that the engine has not lost does the work without any sweep. */
+async function timersAlone(world: World): Promise<void> {
+  const host = world.hosts.at(-1) as Host;
+  for (const timer of world.timers.values()) {
+    if (timer.status !== 'running') continue;
+    const wait = timer.nextAt - hostNow(world, host);
+    if (wait > 0) passTime(world, wait);
+    await runToEnd(world, await start(world, { kind: 'look', timer: timer.input, forged: false }, host));
+    const record = current(world.history.hsms, timer.input.hsm)?.value;
+    demand(record?.deletion?.deletionId !== timer.input.deletionId, 'I15', () => `the timer of deletion ${timer.input.deletionId} was asked at its date, and ${timer.input.hsm} is still stored`);
+    audit(world);
+  }
+}
+
+async function drainMessages(world: World, host: Host): Promise<void> {
+  for (let message = world.messages[0], count = 0; message; message = world.messages[0]) {
+    demand(count++ < 500, 'I2', () => 'the clean-up never ends: each message sends another');
+    world.messages = world.messages.filter((other) => other !== message);
+    await runToEnd(world, await start(world, { kind: 'erase', debt: message.debt, message }, host));
+  }
+}
+
+/** One execution, without faults, while nothing else happens. */
+export async function runToEnd(world: World, execution: Execution): Promise<void> {
+  for (let call = execution.calls[0]; call; call = execution.calls[0]) await advance(world, call, 'through');
+  if (world.violation) throw world.violation;
+}
