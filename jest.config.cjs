@@ -5,6 +5,7 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.local'],
 };
 module.exports = {
+  reporters: ['default', '<rootDir>/test/tidy/closingLine.cjs'],
   projects: [
     { ...common, displayName: 'code', testMatch: ['<rootDir>/{test,local}/**/*.test.ts'], testPathIgnorePatterns: [...common.testPathIgnorePatterns, 'tidy.test.ts'] },
     { ...common, displayName: 'tidy', testMatch: ['<rootDir>/test/tidy.test.ts'] },

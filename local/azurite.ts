@@ -36,7 +36,11 @@ export async function startAzurite({
   location,
   inMemory = location === undefined,
   accountKey = randomBytes(64).toString('base64'),
-}: { readonly location?: string; readonly inMemory?: boolean; readonly accountKey?: string } = {}): Promise<Azurite> {
+}: {
+  readonly location?: string;
+  readonly inMemory?: boolean;
+  readonly accountKey?: string;
+} = {}): Promise<Azurite> {
   const folder = location ?? (await mkdtemp(join(tmpdir(), 'azurite-')));
   const services = ['blob', 'queue', 'table'].flatMap((service) => [`--${service}Host`, '127.0.0.1', `--${service}Port`, '0']);
   const flags = ['--skipApiVersionCheck', '--disableTelemetry', ...(inMemory ? ['--inMemoryPersistence'] : ['--location', folder])];

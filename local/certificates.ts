@@ -1,6 +1,6 @@
 // The certificates of the edge: an authority that may sign for the emulated names only, one leaf by it, and the bundle that clients trust. The authority's private key is never written, nor can it be read.
 import 'reflect-metadata'; // wanted by @peculiar/x509
-import { X509Certificate as NodeCertificate, createPrivateKey, webcrypto } from 'node:crypto';
+import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
@@ -16,7 +16,7 @@ import {
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
-  X509Certificate,
+  type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { replaceFile } from './files';
@@ -59,7 +59,12 @@ const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const;
  * The bundle is written at every start: the system's authorities may have changed. `now` in milliseconds.
  */
 export async function openCertificates(dataDir: string, now: number = Date.now()): Promise<EdgeCertificates> {
-  const [authorityFile, bundleFile, leafFile, leafKeyFile] = [AUTHORITY_FILE, BUNDLE_FILE, LEAF_FILE, LEAF_KEY_FILE].map((name) => join(dataDir, name)) as [string, string, string, string];
+  const [authorityFile, bundleFile, leafFile, leafKeyFile] = [AUTHORITY_FILE, BUNDLE_FILE, LEAF_FILE, LEAF_KEY_FILE].map((name) => join(dataDir, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const [authority, leaf, leafKey] = [authorityFile, leafFile, leafKeyFile].map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : '')) as [string, string, string];
   const made = isUsable(authority, leaf, leafKey, now) ? { authority, leaf, leafKey } : await makeAll(now);
   if (made.leaf !== leaf) {
@@ -96,7 +101,12 @@ export async function createAuthority(now: number): Promise<Authority> {
   return { pem: certificate.toString('pem'), issue: (names) => issueLeaf(certificate, keys, validity, names) };
 }
 
-async function issueLeaf(authority: X509Certificate, authorityKeys: webcrypto.CryptoKeyPair, validity: { readonly notBefore: Date; readonly notAfter: Date }, names: readonly LeafName[]) {
+async function issueLeaf(
+  authority: X509Certificate,
+  authorityKeys: webcrypto.CryptoKeyPair,
+  validity: { readonly notBefore: Date; readonly notAfter: Date },
+  names: readonly LeafName[],
+) {
   const keys = await webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.create({
     subject: LEAF_SUBJECT,
@@ -114,7 +124,10 @@ async function issueLeaf(authority: X509Certificate, authorityKeys: webcrypto.Cr
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  const keyPem = createPrivateKey({ key: Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)), format: 'der', type: 'pkcs8' }).export({ type: 'pkcs8', format: 'pem' });
+  const keyPem = createPrivateKey({ key: Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)), format: 'der', type: 'pkcs8' }).export({
+    type: 'pkcs8',
+    format: 'pem',
+  });
   return { pem: certificate.toString('pem'), keyPem: keyPem.toString() };
 }
 

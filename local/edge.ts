@@ -37,25 +37,17 @@ const RETRY_AFTER_SECONDS = 1;
 const misdirected = (message: string): Problem => ({ status: 421, code: 'MisdirectedRequest', message });
 const malformed = (message: string): Problem => ({ status: 400, code: 'BadRequest', message });
 
-/** CONNECT names by the client's port: both ends are on this machine's loopback, so that no two live connections share one. */
-type Tunnels = Map<number, string>;
-
 /** Listens on 127.0.0.1 only. @throws the system's error if the port is taken */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const sockets = new Set<Socket>();
-  const tunnels: Tunnels = new Map();
   const log = options.log ?? (() => undefined);
-  const tls = createTlsServer(options, tunnels, log);
-  const proxy = createProxy(tunnels, log, (socket) => tls.emit('connection', socket));
+  const direct = createTlsServer(options, log, undefined);
+  const proxy = createProxy(log, (socket, tunnel) => createTlsServer(options, log, tunnel).emit('connection', socket));
   const server = createServer((socket) => {
-    const clientPort = portOf(socket);
     sockets.add(socket);
-    socket.on('close', () => {
-      sockets.delete(socket);
-      tunnels.delete(clientPort);
-    });
+    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    sortByFirstByte(socket, (isTls) => (isTls ? tls : proxy).emit('connection', socket));
+    sortByFirstByte(socket, (isTls) => (isTls ? direct : proxy).emit('connection', socket));
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port, '127.0.0.1', resolve));
   const stop = () =>
@@ -78,33 +70,30 @@ function sortByFirstByte(socket: Socket, sorted: (isTls: boolean) => void): void
   });
 }
 
-/** Ends the emulated names; with or without a tunnel before it. It never listens: connections are handed to it. */
-function createTlsServer(options: EdgeOptions, tunnels: Tunnels, log: Log): HttpsServer {
+/** Ends the emulated names: behind a tunnel that one, else all. It never listens: connections are handed to it. One for each tunnel, so that it knows its name. */
+function createTlsServer(options: EdgeOptions, log: Log, tunnel: string | undefined): HttpsServer {
   const { leaf, leafKey } = options.certificate;
   const settings = { cert: leaf, key: leafKey, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'], handshakeTimeout: HANDSHAKE_MS_MAX, keepAliveTimeout: KEEP_ALIVE_MS } as const;
   const server = createHttpsServer(settings, (request, response) => {
     const socket = request.socket as TLSSocket & { readonly servername?: string | false };
-    answer(options, log, request, response, { tunnel: tunnels.get(portOf(socket)), sni: (socket.servername || '').toLowerCase() });
+    answer(options, log, request, response, { tunnel, sni: (socket.servername || '').toLowerCase() });
   });
   return server.on('tlsClientError', (_error, socket) => socket.destroy());
 }
 
 /** Opens tunnels to the emulated names and refuses all else. It never listens either. */
-function createProxy(tunnels: Tunnels, log: Log, opened: (socket: Socket) => void): HttpServer {
+function createProxy(log: Log, opened: (socket: Socket, tunnel: string) => void): HttpServer {
   const server = createHttpServer((_request, response) => refuse(response, 400, 'BadRequest', 'This port speaks CONNECT and TLS: source env.sh of the data folder.'));
   return server.on('connect', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const socket = stream as Socket;
     const name = tunnelName(request.url ?? '');
     log({ host: name ?? request.url ?? '', method: 'CONNECT', path: '', status: name ? 200 : 502 });
     if (name === undefined) return void socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-    tunnels.set(portOf(socket), name);
     if (head.length > 0) socket.unshift(head);
     socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-    opened(socket);
+    opened(socket, name);
   });
 }
-
-const portOf = (socket: Socket): number => socket.remotePort ?? 0;
 
 type Names = { readonly tunnel: string | undefined; readonly sni: string };
 
@@ -113,10 +102,14 @@ function answer(options: EdgeOptions, log: Log, request: IncomingMessage, respon
   const host = hostName(request.headers.host ?? '') ?? '';
   response.on('close', () => log({ host, method: request.method ?? '', path, status: response.statusCode }));
   const problem = problemOf(request, host, names);
-  if (problem) return refuse(response, problem.status, problem.code, problem.message);
-  if (destinationOfRequest(host, path) === 'functions') return forward(request, response, options.functionsPort, path, refuse);
-  request.url = path;
-  options.entra(request, response);
+  if (problem) {
+    refuse(response, problem.status, problem.code, problem.message);
+  } else if (destinationOfRequest(host, path) === 'functions') {
+    forward(request, response, options.functionsPort, path, refuse);
+  } else {
+    request.url = path;
+    options.entra(request, response);
+  }
 }
 
 /** What is wrong with the names of a request, or undefined. CONNECT name (if there was one), SNI and Host must be one name of ours. */

@@ -1,6 +1,6 @@
 // The token endpoint of the local tenant: which request gets which tokens, and the service's own refusals. Any secret and any password is accepted; nothing of a request is kept or logged.
 import { randomUUID } from 'node:crypto';
-import { accessClaims, idClaims, openRefreshToken, type Seconds, signRefreshToken, signToken, TOKEN_SECONDS, type Tenant } from './entraTokens';
+import { accessClaims, idClaims, openRefreshToken, type Seconds, signRefreshToken, signToken, type Tenant, TOKEN_SECONDS } from './entraTokens';
 import { findApplication, findUser, type Identity, objectIdOf } from './principals';
 import type { SigningKey } from './signingKey';
 
@@ -26,12 +26,22 @@ const refusals = {
   },
   7000218: { error: 'invalid_client', text: () => "The request body must contain the following parameter: 'client_assertion' or 'client_secret'." },
   900144: { error: 'invalid_request', text: (name: string) => `The request body must contain the following parameter: '${name}'.` },
-  50034: { error: 'invalid_grant', text: () => "The user account {EUII Hidden} does not exist in the Local directory. To sign into this application, the account must be added to the directory." },
-  70000: { error: 'invalid_grant', text: () => 'The provided value for the input parameter \'refresh_token\' is not valid.' },
+  50034: {
+    error: 'invalid_grant',
+    text: () => 'The user account {EUII Hidden} does not exist in the Local directory. To sign into this application, the account must be added to the directory.',
+  },
+  70000: { error: 'invalid_grant', text: () => "The provided value for the input parameter 'refresh_token' is not valid." },
   70003: { error: 'unsupported_grant_type', text: (grant: string) => `The app requested an unsupported grant type '${grant}'.` },
-  70011: { error: 'invalid_scope', text: (scope: string) => `The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope ${scope} is not valid.` },
+  70011: {
+    error: 'invalid_scope',
+    text: (scope: string) =>
+      `The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope ${scope} is not valid.`,
+  },
   28000: { error: 'invalid_request', text: () => 'Provided value for the input parameter scope is not valid because it contains more than one resource.' },
-  90002: { error: 'invalid_request', text: (tenant: string) => `Tenant '${tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.` },
+  90002: {
+    error: 'invalid_request',
+    text: (tenant: string) => `Tenant '${tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.`,
+  },
 } as const;
 
 /** A refusal in the service's shape. `code` is the number after AADSTS. */
@@ -64,7 +74,13 @@ export async function grantTokens(issuer: Issuer, form: TokenForm): Promise<Answ
       return forUser(issuer, form, now, findUser(issuer.directory, form.get('username') ?? ''), 50034);
     case 'refresh_token': {
       const userId = await openRefreshToken(issuer.signingKey, form.get('refresh_token') ?? '', clientOf(form), now);
-      return forUser(issuer, form, now, issuer.directory.principals.find((one) => one.userId === userId), 70000);
+      return forUser(
+        issuer,
+        form,
+        now,
+        issuer.directory.principals.find((one) => one.userId === userId),
+        70000,
+      );
     }
     default:
       return refused(70003, form.get('grant_type') ?? '', now);

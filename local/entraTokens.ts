@@ -18,7 +18,7 @@ export type Tenant = { readonly tenantId: string; readonly directory: Directory 
 export type Seconds = number;
 
 /** The issuer of version 1.0 access tokens: what every resource of Microsoft's own that is met here asks for, whichever endpoint issues them. */
-export const v1Issuer = (tenantId: string): string => `https://sts.windows.net/${tenantId}/`;
+const v1Issuer = (tenantId: string): string => `https://sts.windows.net/${tenantId}/`;
 
 /** The issuer of id tokens, and of the access tokens of an application registration that asks for version 2. */
 export const v2Issuer = (tenantId: string): string => `https://${LOGIN_HOST}/${tenantId}/v2.0`;

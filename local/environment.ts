@@ -23,7 +23,7 @@ type Variables = ReadonlyMap<string, string | undefined>;
 const LOOPBACK = 'localhost,127.0.0.1,::1';
 
 /** Which variables a sourcing shell gets. Names that clients read in either case are given in both. */
-export function environmentOf(dataDir: string, options: EnvironmentOptions): Variables {
+function environmentOf(dataDir: string, options: EnvironmentOptions): Variables {
   const proxy = `http://127.0.0.1:${options.edgePort}`;
   return new Map<string, string | undefined>([
     ...inBothCases('HTTPS_PROXY', proxy),

@@ -1,10 +1,21 @@
 // Passes one request on to a server on loopback and its answer back: bodies streamed, end-to-end headers as they came, hop-by-hop headers left to each hop.
-import { type IncomingMessage, request as sendRequest, type ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, request as sendRequest } from 'node:http';
 
 export type Refuse = (response: ServerResponse, status: number, code: string, message: string) => void;
 
 /** Of one hop only (RFC 9110 §7.6.1). Expect is one too here: the edge has answered it. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'expect']);
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
 
 /** A Connection header cannot take these away: without them the request would be another. */
 const KEPT: ReadonlySet<string> = new Set(['host', 'content-length', 'authorization']);
@@ -44,7 +55,10 @@ function requestHeaders(request: IncomingMessage): string[] {
 
 /** Names and values in turn, in the order and spelling in which they came. */
 function endToEnd(message: IncomingMessage): string[] {
-  const named = (message.headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim());
+  const named = (message.headers.connection ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
   const dropped = new Set([...HOP_BY_HOP, ...named.filter((name) => !KEPT.has(name))]);
   const kept: string[] = [];
   for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) {

@@ -22,7 +22,8 @@ export function answerGraph(directory: Directory, request: GraphRequest): Answer
   if (request.method !== 'GET') return notFound(request.path);
   if (collection === 'me' && id === undefined) return me(directory, request.callerId);
   if (collection === 'users') return id === undefined ? users(directory, request.filter) : one(usersOf(directory, id).map(user), 'users', id);
-  if (collection === 'servicePrincipals') return id === undefined ? servicePrincipals(directory, request.filter) : one(applicationsOf(directory, id).map(application), 'servicePrincipals', id);
+  if (collection === 'servicePrincipals')
+    return id === undefined ? servicePrincipals(directory, request.filter) : one(applicationsOf(directory, id).map(application), 'servicePrincipals', id);
   return notFound(request.path);
 }
 

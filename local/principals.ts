@@ -118,7 +118,11 @@ function matching(value: unknown, pattern: RegExp, member: string): string {
 
 /** A name-based GUID (RFC 9562 version 5) in the tenant's namespace. */
 function guidOf(tenantId: string, name: string): string {
-  const bytes = createHash('sha1').update(Buffer.from(tenantId.replaceAll('-', ''), 'hex')).update(name).digest().subarray(0, 16);
+  const bytes = createHash('sha1')
+    .update(Buffer.from(tenantId.replaceAll('-', ''), 'hex'))
+    .update(name)
+    .digest()
+    .subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

@@ -7,7 +7,7 @@ import type { Parameters } from './service/parameters';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-type Setting = {
+export type Setting = {
   readonly name: string;
   readonly meaning: string;
   readonly example: string;
@@ -22,36 +22,74 @@ export const FUNCTION_TIMEOUT_SECONDS = 300;
 const LRO_SECONDS_MAX = 3600;
 const ERASE_PAGE_ROWS_MAX = 100;
 
+const setting = <N extends string>(name: N, meaning: string, more: { readonly example: string; readonly default: string; readonly developmentOnly?: true }) => ({
+  developmentOnly: false,
+  ...more,
+  name,
+  meaning,
+});
+
 /** Every setting there is; README's table is made from this one. */
 export const settings = [
-  { name: 'TENANT_ID', meaning: 'The Entra tenant whose tokens are accepted.', example: '72f988bf-86f1-41af-91ab-2d7cd011db47', default: 'none', developmentOnly: false },
-  { name: 'SUBSCRIPTIONS', meaning: 'The subscriptions that exist: `id=name`, separated by semicolons.', example: '0b1f6471-1bf0-4dda-aec3-cb9272f09590=Production;5a7b1c52-0d0e-4a57-9c3c-0f7d5a1b2c3d=Test', default: 'none', developmentOnly: false },
-  { name: 'ADMIN_OBJECT_IDS', meaning: 'Object ids of users, groups and service principals that own every subscription, separated by commas.', example: '3f8e5b1a-6c57-4d0e-9d5b-7f1f0f4f9a11', default: 'nobody', developmentOnly: false },
-  { name: 'CONTROL_HOST', meaning: 'The host of the control plane; a port in it appears in links.', example: 'hsm-control.contoso.com', default: 'in Development management.azure.com, else none', developmentOnly: false },
-  { name: 'HSM_SUFFIX', meaning: 'What follows `{name}.` in the host of an HSM; a port in it appears in ids.', example: 'hsm.contoso.com', default: 'in Development managedhsm.azure.net, else none', developmentOnly: false },
-  {
-    name: 'CONTROL_AUDIENCES',
-    meaning: "Audiences of tokens for the control plane, separated by commas, each accepted with and without a slash at its end. Outside Development none of Microsoft's own.",
-    example: 'api://hsm-control.contoso.com,6f0d3c1e-95a4-4c87-b0a4-2f9b8e6d1c73',
-    default: 'in Development https://management.azure.com,https://management.core.windows.net, else none',
-    developmentOnly: false,
-  },
-  {
-    name: 'HSM_AUDIENCES',
-    meaning: 'Audiences of tokens for the data plane, likewise; none of them one of the control plane. The first is the resource that challenges name.',
+  setting('TENANT_ID', 'The Entra tenant whose tokens are accepted.', { example: '2b6c1f0e-4d3a-4a57-9f1e-8c7d6b5a4f3e', default: 'none' }),
+  setting('SUBSCRIPTIONS', 'The subscriptions that exist: `id=name`, separated by semicolons.', {
+    example: '1c9d8e7f-6a5b-4c3d-8e2f-1a0b9c8d7e6f=Production;5a7b1c52-0d0e-4a57-9c3c-0f7d5a1b2c3d=Test',
+    default: 'none',
+  }),
+  setting('ADMIN_OBJECT_IDS', 'Object ids of users, groups and service principals that own every subscription, separated by commas.', {
+    example: '3f8e5b1a-6c57-4d0e-9d5b-7f1f0f4f9a11',
+    default: 'nobody',
+  }),
+  setting('CONTROL_HOST', 'The host of the control plane; a port in it appears in links.', {
+    example: 'hsm-control.contoso.com',
+    default: 'in Development management.azure.com, else none',
+  }),
+  setting('HSM_SUFFIX', 'What follows `{name}.` in the host of an HSM; a port in it appears in ids.', {
+    example: 'hsm.contoso.com',
+    default: 'in Development managedhsm.azure.net, else none',
+  }),
+  setting(
+    'CONTROL_AUDIENCES',
+    "Audiences of tokens for the control plane, separated by commas, each accepted with and without a slash at its end. Outside Development none of Microsoft's own.",
+    {
+      example: 'api://hsm-control.contoso.com,6f0d3c1e-95a4-4c87-b0a4-2f9b8e6d1c73',
+      default: 'in Development https://management.azure.com,https://management.core.windows.net, else none',
+    },
+  ),
+  setting('HSM_AUDIENCES', 'Audiences of tokens for the data plane, likewise; none of them one of the control plane. The first is the resource that challenges name.', {
     example: 'https://hsm.contoso.com,9a1e7d54-3b0c-4e2f-8d6a-5c4b3a2f1e0d',
     default: 'in Development https://managedhsm.azure.net, else none',
-    developmentOnly: false,
-  },
-  { name: 'AUTHORITY', meaning: 'Where clients are sent to sign in.', example: 'https://login.microsoftonline.com', default: 'https://login.microsoftonline.com', developmentOnly: false },
-  { name: 'JWKS_URI', meaning: "Where the tenant's signing keys are. Plain http and loopback addresses in Development only.", example: 'https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/discovery/v2.0/keys', default: '{AUTHORITY}/{TENANT_ID}/discovery/v2.0/keys', developmentOnly: false },
-  { name: 'STORAGE_ACCOUNT', meaning: 'The storage account of tables and queue, reached by managed identity. Outside Development only.', example: 'contosohsmstate', default: 'none', developmentOnly: false },
-  { name: 'AzureWebJobsStorage', meaning: 'The connection string of a storage emulator on this machine. It stands in the place of STORAGE_ACCOUNT.', example: 'UseDevelopmentStorage=true', default: 'none', developmentOnly: true },
-  { name: 'LRO_SECONDS', meaning: `How long operations on HSMs show themselves as under way: 0 to ${LRO_SECONDS_MAX} whole seconds, or \`recorded\` for the real service's durations.`, example: 'recorded', default: '0', developmentOnly: false },
-  { name: 'FUNCTION_TIMEOUT_SECONDS', meaning: `The functionTimeout of host.json. Development may lower it.`, example: String(FUNCTION_TIMEOUT_SECONDS), default: String(FUNCTION_TIMEOUT_SECONDS), developmentOnly: false },
-  { name: 'ERASE_PAGE_ROWS', meaning: `Rows that one clean-up message erases at most: 1 to ${ERASE_PAGE_ROWS_MAX}.`, example: '50', default: String(ERASE_PAGE_ROWS_MAX), developmentOnly: false },
-  { name: 'CLOCK_OFFSET_MS', meaning: "What is added to the storage's clock, in whole milliseconds. It may change while the app runs.", example: '86400000', default: '0', developmentOnly: true },
-  { name: 'SECONDS_PER_RETENTION_DAY', meaning: `How long a day of retention lasts: 1 to ${DAY_SECONDS} whole seconds.`, example: '1', default: String(DAY_SECONDS), developmentOnly: true },
+  }),
+  setting('AUTHORITY', 'Where clients are sent to sign in.', { example: 'https://login.microsoftonline.com', default: 'https://login.microsoftonline.com' }),
+  setting('JWKS_URI', "Where the tenant's signing keys are. Plain http and loopback addresses in Development only.", {
+    example: 'https://login.microsoftonline.com/2b6c1f0e-4d3a-4a57-9f1e-8c7d6b5a4f3e/discovery/v2.0/keys',
+    default: '{AUTHORITY}/{TENANT_ID}/discovery/v2.0/keys',
+  }),
+  setting('STORAGE_ACCOUNT', 'The storage account of tables and queue, reached by managed identity. Outside Development only.', { example: 'contosohsmstate', default: 'none' }),
+  setting('AzureWebJobsStorage', 'The connection string of a storage emulator on this machine. It stands in the place of STORAGE_ACCOUNT.', {
+    example: 'UseDevelopmentStorage=true',
+    default: 'none',
+    developmentOnly: true,
+  }),
+  setting('LRO_SECONDS', `How long operations on HSMs show themselves as under way: 0 to ${LRO_SECONDS_MAX} whole seconds, or \`recorded\` for the real service's durations.`, {
+    example: 'recorded',
+    default: '0',
+  }),
+  setting('FUNCTION_TIMEOUT_SECONDS', `The functionTimeout of host.json. Development may lower it.`, {
+    example: String(FUNCTION_TIMEOUT_SECONDS),
+    default: String(FUNCTION_TIMEOUT_SECONDS),
+  }),
+  setting('ERASE_PAGE_ROWS', `Rows that one clean-up message erases at most: 1 to ${ERASE_PAGE_ROWS_MAX}.`, { example: '50', default: String(ERASE_PAGE_ROWS_MAX) }),
+  setting('CLOCK_OFFSET_MS', "What is added to the storage's clock, in whole milliseconds. It may change while the app runs.", {
+    example: '86400000',
+    default: '0',
+    developmentOnly: true,
+  }),
+  setting('SECONDS_PER_RETENTION_DAY', `How long a day of retention lasts: 1 to ${DAY_SECONDS} whole seconds.`, {
+    example: '1',
+    default: String(DAY_SECONDS),
+    developmentOnly: true,
+  }),
 ] as const satisfies readonly Setting[];
 
 export type SettingName = (typeof settings)[number]['name'];
@@ -113,7 +151,8 @@ export function readConfig(env: Env): Config {
   const daySeconds = read('SECONDS_PER_RETENTION_DAY', wholeNumber(1, DAY_SECONDS), { value: 0, otherwise: DAY_SECONDS });
   read('CLOCK_OFFSET_MS', milliseconds, { value: 0, otherwise: 0 });
 
-  if (control.some((one) => hsm.some((other) => isSameAudience(one, other)))) report('HSM_AUDIENCES', 'shares an audience with CONTROL_AUDIENCES: a token for one plane must not enter the other');
+  if (control.some((one) => hsm.some((other) => isSameAudience(one, other))))
+    report('HSM_AUDIENCES', 'shares an audience with CONTROL_AUDIENCES: a token for one plane must not enter the other');
   if (isWithin(controlHost, hsmSuffix)) report('CONTROL_HOST', 'is HSM_SUFFIX or stands under it, where hosts are those of HSMs');
   if (faults.length > 0) throw configError(faults);
 
@@ -168,7 +207,8 @@ function reader(env: Env, outside: readonly string[]) {
 
 const settingOf = (name: SettingName): Setting => settings.find((setting) => setting.name === name) as Setting;
 
-const configError = (faults: readonly string[]): ConfigError => Object.assign(new Error(`The settings are wrong:\n${faults.map((fault) => `- ${fault}`).join('\n')}`), { name: 'ConfigError' as const, faults });
+const configError = (faults: readonly string[]): ConfigError =>
+  Object.assign(new Error(`The settings are wrong:\n${faults.map((fault) => `- ${fault}`).join('\n')}`), { name: 'ConfigError' as const, faults });
 
 /** What speaks against Development, if anything does: all three conditions must hold, and no sign is taken from anywhere else. */
 function whyNotDevelopment(env: Env): readonly string[] {
@@ -185,7 +225,10 @@ function offsetSeconds(env: Env): number {
   return Math.floor(parsed.value / 1000);
 }
 
-const matching = (pattern: RegExp, wrong: string): Parser<string> => (text) => (pattern.test(text) ? { value: text } : { wrong });
+const matching =
+  (pattern: RegExp, wrong: string): Parser<string> =>
+  (text) =>
+    pattern.test(text) ? { value: text } : { wrong };
 
 const id: Parser<string> = (text) => {
   const value = guid(text);
@@ -193,12 +236,16 @@ const id: Parser<string> = (text) => {
 };
 
 /** Commas between, none empty; what stands twice counts once. */
-const listOf = (parse: Parser<string>): Parser<readonly string[]> => (text) => {
-  const items = text.split(',').map((item) => parse(item.trim()));
-  const place = items.findIndex((item) => 'wrong' in item);
-  const wrong = items[place];
-  return wrong && 'wrong' in wrong ? { wrong: `has a wrong entry, number ${place + 1}: it ${wrong.wrong}` } : { value: [...new Set(items.flatMap((item) => ('value' in item ? [item.value] : [])))] };
-};
+const listOf =
+  (parse: Parser<string>): Parser<readonly string[]> =>
+  (text) => {
+    const items = text.split(',').map((item) => parse(item.trim()));
+    const place = items.findIndex((item) => 'wrong' in item);
+    const wrong = items[place];
+    return wrong && 'wrong' in wrong
+      ? { wrong: `has a wrong entry, number ${place + 1}: it ${wrong.wrong}` }
+      : { value: [...new Set(items.flatMap((item) => ('value' in item ? [item.value] : [])))] };
+  };
 
 const subscriptionList: Parser<Config['door']['subscriptions']> = (text) => {
   const entries = text.split(';').filter((entry, index, all) => entry.trim() !== '' || index < all.length - 1);
@@ -212,11 +259,14 @@ const subscriptionList: Parser<Config['door']['subscriptions']> = (text) => {
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 
 /** A host of at least so many labels, with or without a port. */
-const host = (labels: number): Parser<string> => (text) => {
-  const match = new RegExp(`^(${LABEL}(?:\\.${LABEL}){${labels - 1},})(?::([1-9]\\d{0,4}))?$`).exec(text.toLowerCase());
-  if (!match || (match[1] ?? '').length > 253 || Number(match[2] ?? 1) > 65_535) return { wrong: `must be a host name of ${labels} or more labels, with or without a port, and nothing else` };
-  return { value: match[0] };
-};
+const host =
+  (labels: number): Parser<string> =>
+  (text) => {
+    const match = new RegExp(`^(${LABEL}(?:\\.${LABEL}){${labels - 1},})(?::([1-9]\\d{0,4}))?$`).exec(text.toLowerCase());
+    if (!match || (match[1] ?? '').length > 253 || Number(match[2] ?? 1) > 65_535)
+      return { wrong: `must be a host name of ${labels} or more labels, with or without a port, and nothing else` };
+    return { value: match[0] };
+  };
 
 const isWithin = (hostName: string, suffix: string): boolean => `.${withoutPort(hostName)}`.endsWith(`.${withoutPort(suffix)}`) && suffix !== '';
 
@@ -233,14 +283,31 @@ const anyAudience: Parser<string> = (text) => {
 
 /** Domains under which every cloud of Microsoft's has services of its own that take tokens. */
 const MICROSOFT_DOMAINS = [
-  'azure.net', 'azure.com', 'azure.cn', 'azure.us', 'windows.net', 'chinacloudapi.cn', 'usgovcloudapi.net', 'cloudapi.de', 'microsoftazure.de',
-  'microsoft.com', 'microsoft.us', 'microsoft.de', 'microsoft.scloud', 'eaglex.ic.gov',
+  'azure.net',
+  'azure.com',
+  'azure.cn',
+  'azure.us',
+  'windows.net',
+  'chinacloudapi.cn',
+  'usgovcloudapi.net',
+  'cloudapi.de',
+  'microsoftazure.de',
+  'microsoft.com',
+  'microsoft.us',
+  'microsoft.de',
+  'microsoft.scloud',
+  'eaglex.ic.gov',
 ];
 
 /** The same services by application id: Managed HSM, Key Vault (and for US government), Resource Manager, Storage, Graph, its elder sister. */
 const MICROSOFT_APPLICATIONS = [
-  '589d5083-6f11-4d30-a62a-a4b316a14abf', 'cfa8b339-82a2-471a-a3c9-0fc0be7a4093', '7e7c393b-45d0-48b1-a35e-2905ddf8183c', '797f4846-ba00-4fd7-ba43-dac1f8f63013',
-  'e406a681-f3d4-42a8-90b6-c2b029497af1', '00000003-0000-0000-c000-000000000000', '00000002-0000-0000-c000-000000000000',
+  '589d5083-6f11-4d30-a62a-a4b316a14abf',
+  'cfa8b339-82a2-471a-a3c9-0fc0be7a4093',
+  '7e7c393b-45d0-48b1-a35e-2905ddf8183c',
+  '797f4846-ba00-4fd7-ba43-dac1f8f63013',
+  'e406a681-f3d4-42a8-90b6-c2b029497af1',
+  '00000003-0000-0000-c000-000000000000',
+  '00000002-0000-0000-c000-000000000000',
 ];
 
 /** The challenge decides which token a client sends: one for the real service must never be sent to us. */
@@ -253,7 +320,11 @@ const ownAudience: Parser<string> = (text) => {
 };
 
 /** `api://{id}` and `{id}` are one registration; case and a slash at the end make no difference. */
-const registrationOf = (audience: string): string => audience.toLowerCase().replace(/\/$/, '').replace(/^api:\/\//, '');
+const registrationOf = (audience: string): string =>
+  audience
+    .toLowerCase()
+    .replace(/\/$/, '')
+    .replace(/^api:\/\//, '');
 
 const isSameAudience = (one: string, other: string): boolean => registrationOf(one) === registrationOf(other);
 
@@ -261,37 +332,52 @@ const hostOf = (name: string): string => withoutPort(name.replace(/^https:\/\//,
 
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/;
 
-const origin = (development: boolean): Parser<string> => (text) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'https:' || ![url.origin, `${url.origin}/`].includes(text.toLowerCase())) return { wrong: 'must be https:// and a host, with or without a port, and nothing else' };
-  return development || !LOOPBACK.test(url.hostname) ? { value: url.origin } : { wrong: 'must be no loopback address outside Development' };
-};
+const origin =
+  (development: boolean): Parser<string> =>
+  (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.protocol !== 'https:' || ![url.origin, `${url.origin}/`].includes(text.toLowerCase()))
+      return { wrong: 'must be https:// and a host, with or without a port, and nothing else' };
+    return development || !LOOPBACK.test(url.hostname) ? { value: url.origin } : { wrong: 'must be no loopback address outside Development' };
+  };
 
-const keysAddress = (development: boolean): Parser<string> => (text) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || url.username !== '' || url.password !== '' || url.hash !== '') return { wrong: 'must be a URL without user and fragment' };
-  const isLocal = LOOPBACK.test(url.hostname);
-  if (!development && (isLocal || url.protocol !== 'https:')) return { wrong: 'must be https and no loopback address outside Development' };
-  return url.protocol === 'https:' || (isLocal && url.protocol === 'http:') ? { value: url.href } : { wrong: 'must be https, or http to a loopback address' };
-};
+const keysAddress =
+  (development: boolean): Parser<string> =>
+  (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.username !== '' || url.password !== '' || url.hash !== '') return { wrong: 'must be a URL without user and fragment' };
+    const isLocal = LOOPBACK.test(url.hostname);
+    if (!development && (isLocal || url.protocol !== 'https:')) return { wrong: 'must be https and no loopback address outside Development' };
+    return url.protocol === 'https:' || (isLocal && url.protocol === 'http:') ? { value: url.href } : { wrong: 'must be https, or http to a loopback address' };
+  };
 
 const EMULATOR_MEMBERS = ['DefaultEndpointsProtocol', 'AccountName', 'AccountKey', 'BlobEndpoint', 'QueueEndpoint', 'TableEndpoint'];
 
 /** Every endpoint is on this machine, and stands there whole: what is left out, or written otherwise, the storage clients would look for in the cloud. */
 const emulator: Parser<string> = (text) => {
-  const pairs = text.split(';').filter((pair) => pair !== '').map((pair) => [pair.split('=', 1)[0] ?? '', pair.slice(pair.indexOf('=') + 1)] as const);
-  const values = new Map(pairs);
-  const isPlain = pairs.length === values.size && pairs.every(([member]) => EMULATOR_MEMBERS.includes(member));
-  const isLocal = isPlain && values.has('QueueEndpoint') && values.has('TableEndpoint') && pairs.every(([member, value]) => !member.endsWith('Endpoint') || isLoopbackUrl(value));
-  return isLocal || text === 'UseDevelopmentStorage=true' ? { value: text } : { wrong: 'must be the connection string of a storage emulator on this machine, with endpoints of tables and queues' };
+  const pairs = text
+    .split(';')
+    .filter((pair) => pair !== '')
+    .map((pair) => [pair.split('=', 1)[0] ?? '', pair.slice(pair.indexOf('=') + 1)] as const);
+  const members = pairs.map(([member]) => member);
+  const isWhole = members.every((member) => EMULATOR_MEMBERS.includes(member)) && ['QueueEndpoint', 'TableEndpoint'].every((member) => members.includes(member));
+  const isLocal = isWhole && pairs.every(([member, value]) => !member.endsWith('Endpoint') || isLoopbackUrl(value));
+  return isLocal || text === 'UseDevelopmentStorage=true'
+    ? { value: text }
+    : { wrong: 'must be the connection string of a storage emulator on this machine, with endpoints of tables and queues' };
 };
 
 const isLoopbackUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && LOOPBACK.test(new URL(text).hostname);
 
-const wholeNumber = (min: number, max: number): Parser<number> => (text) =>
-  /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max ? { value: Number(text) } : { wrong: `must be a whole number from ${min} to ${max}` };
+const wholeNumber =
+  (min: number, max: number): Parser<number> =>
+  (text) =>
+    /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max ? { value: Number(text) } : { wrong: `must be a whole number from ${min} to ${max}` };
 
-const exactly = (value: number): Parser<number> => (text) => (text === String(value) ? { value } : { wrong: `must be ${value}, as host.json has it; only Development may lower it` });
+const exactly =
+  (value: number): Parser<number> =>
+  (text) =>
+    text === String(value) ? { value } : { wrong: `must be ${value}, as host.json has it; only Development may lower it` };
 
 /** A hundred years either way are as far as a clock may be moved. */
 const OFFSET_MS_MAX = 100 * 365 * DAY_SECONDS * 1000;

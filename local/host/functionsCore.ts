@@ -66,6 +66,8 @@ export type FunctionsCore = {
 export type TimedOutExecution = { readonly functionName: string; readonly invocationId: string; readonly at: string; readonly ended: boolean };
 
 export type HostCore = FunctionsCore & {
+  /** What `require('@azure/functions-core')` answers: for a loader that `install` does not reach. */
+  readonly api: object;
   /** Answers `require('@azure/functions-core')` in this process from now on. */
   install(): void;
   uninstall(): void;
@@ -243,6 +245,7 @@ export function createFunctionsCore(options: CoreOptions): HostCore {
   return {
     functions: () => [...registered.values()].filter((fn) => !options.isDisabled(fn.name)),
     invoke,
+    api,
     install: () => {
       Module.prototype.require = new Proxy(load, { apply: (target, self, args: [string]) => (args[0] === CORE_MODULE ? api : Reflect.apply(target, self, args)) });
     },

@@ -70,7 +70,6 @@ let running = false;
 /** Starts the app. Rejects with one clear Error, leaving nothing running, if a port is in use or the app wants what is not supported. */
 export async function startHost(options: HostOptions): Promise<Host> {
   if (running) throw new Error('A host already runs in this process, or ran before: @azure/functions finds its host only once.');
-  running = true;
   const started: Started[] = [];
   try {
     return await start(options, started);
@@ -101,6 +100,7 @@ async function start(options: HostOptions, started: Started[]): Promise<Host> {
   started.push({ stop: () => clock.stop() });
   const timeoutMs = options.functionTimeoutSeconds === undefined ? hostJson.functionTimeoutMs : options.functionTimeoutSeconds * 1000;
   const core = createFunctionsCore({ log, timeoutMs, isDisabled: (name) => isDisabled(name, options.disabledFunctions ?? []) });
+  running = true;
   core.install();
   started.push({ stop: () => core.uninstall() });
   await loadApp(appRoot, main);

@@ -25,6 +25,8 @@ export type QueueOptions = {
 
 const POLLING_INTERVAL_MS_MIN = 100;
 const LEASE_SECONDS = 600;
+/** A stop waits so long for a poll under way; cutting it off at once could leave messages leased by nobody. */
+const STOP_MS = 2000;
 const DEFAULT_CONNECTION = 'AzureWebJobsStorage';
 
 /** The listener of one queue trigger. Throws an Error that names the function if queue or connection cannot be resolved. */
@@ -33,6 +35,7 @@ export function createQueueTrigger(fn: RegisteredFunction, options: QueueOptions
   const queue = queueOf(fn.name, fn.trigger);
   const poison = queueOf(fn.name, fn.trigger, '-poison');
   const inFlight = new Map<string, Promise<void>>();
+  const abort = new AbortController();
   let stopped = false;
   let interval = POLLING_INTERVAL_MS_MIN;
   let polling: Promise<number> = Promise.resolve(0);
@@ -42,7 +45,7 @@ export function createQueueTrigger(fn: RegisteredFunction, options: QueueOptions
 
   const receive = async (): Promise<number> => {
     const numberOfMessages = Math.min(settings.batchSize, 32);
-    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages, visibilityTimeout: LEASE_SECONDS });
+    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages, visibilityTimeout: LEASE_SECONDS, abortSignal: abort.signal });
     for (const message of receivedMessageItems) {
       const work = options.clock.track(handleMessage(message));
       inFlight.set(message.messageId, work);
@@ -60,7 +63,7 @@ export function createQueueTrigger(fn: RegisteredFunction, options: QueueOptions
     polling = polling
       .then(() => (stopped ? 0 : receive()))
       .catch((error: unknown) => {
-        log(`[error] Queue ${queue.name} cannot be polled: ${(error as Error).message}`);
+        if (!stopped) log(`[error] Queue ${queue.name} cannot be polled: ${(error as Error).message}`);
         return 0;
       });
     return polling;
@@ -142,7 +145,9 @@ export function createQueueTrigger(fn: RegisteredFunction, options: QueueOptions
       stopped = true;
       forget();
       rest?.done();
+      const cut = setTimeout(() => abort.abort(), STOP_MS);
       await loop;
+      clearTimeout(cut);
       await Promise.allSettled([...inFlight.values()]);
     },
   };

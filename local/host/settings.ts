@@ -38,16 +38,16 @@ export async function readHostJson(appRoot: string, environment: NodeJS.ProcessE
   const http = child(extensions, 'http');
   const queues = child(extensions, 'queues');
   const where = (name: string) => `${path}: ${name}`;
-  const count = (from: Json, name: string, otherwise: number) => readCount(from[name], otherwise, where(name));
-  const span = (from: Json, name: string, otherwise: string) => parseTimeSpan(from[name] ?? otherwise, where(name));
-  const encoding = String(queues.messageEncoding ?? 'base64').toLowerCase();
+  const count = (from: Json, name: string, otherwise: number) => readCount(member(from, name), otherwise, where(name));
+  const span = (from: Json, name: string, otherwise: string) => parseTimeSpan(member(from, name) ?? otherwise, where(name));
+  const encoding = String(member(queues, 'messageEncoding') ?? 'base64').toLowerCase();
   if (encoding !== 'base64' && encoding !== 'none') throw new Error(`${where('queues.messageEncoding')} must be base64 or none.`);
   const functionTimeoutMs = span(json, 'functionTimeout', '00:05:00');
   return {
     functionTimeoutMs: functionTimeoutMs < 0 ? undefined : functionTimeoutMs,
     logLevel: child(child(json, 'logging'), 'logLevel') as Readonly<Record<string, string>>,
     http: {
-      routePrefix: String(http.routePrefix ?? 'api').replace(/^\/+|\/+$/g, ''),
+      routePrefix: String(member(http, 'routePrefix') ?? 'api').replace(/^\/+|\/+$/g, ''),
       maxConcurrentRequests: unbounded(count(http, 'maxConcurrentRequests', -1)),
       maxOutstandingRequests: unbounded(count(http, 'maxOutstandingRequests', -1)),
     },
@@ -120,10 +120,13 @@ function withOverrides(json: Json, environment: NodeJS.ProcessEnv): Json {
   return result;
 }
 
+/** Configuration names do not mind case. */
+const member = (json: Json, name: string): unknown => json[memberName(json, name)];
+
 const memberName = (json: Json, name: string) => Object.keys(json).find((key) => key.toLowerCase() === name.toLowerCase()) ?? name;
 
 function child(json: Json, name: string): Json {
-  const value = json[name];
+  const value = member(json, name);
   return isObject(value) ? value : {};
 }
 

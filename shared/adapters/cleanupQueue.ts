@@ -14,7 +14,9 @@ const OPTIONS: StoragePipelineOptions = { retryOptions: { maxTries: 3, retryDela
  */
 export function cleanupQueue(account: StorageAccount, queueName: string): { readonly queue: CleanupQueue; createQueue(): Promise<void> } {
   const service =
-    'credential' in account ? new QueueServiceClient(account.queueEndpoint, account.credential, OPTIONS) : QueueServiceClient.fromConnectionString(account.connectionString, OPTIONS);
+    'credential' in account
+      ? new QueueServiceClient(account.queueEndpoint, account.credential, OPTIONS)
+      : QueueServiceClient.fromConnectionString(account.connectionString, OPTIONS);
   const client = service.getQueueClient(queueName);
 
   async function call(send: (options: { readonly abortSignal: AbortSignal }) => Promise<unknown>): Promise<void> {

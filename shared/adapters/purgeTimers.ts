@@ -16,12 +16,7 @@ export type FinishedTimers = {
 const DEFAULT_TIMEOUTS = { callMs: 10_000, purgeFinishedMs: 60_000 };
 
 /** The engine deletes running orchestrations too when no state, or none of these, is named: always all four. */
-const ENDED = [
-  df.OrchestrationRuntimeStatus.Completed,
-  df.OrchestrationRuntimeStatus.Terminated,
-  df.OrchestrationRuntimeStatus.Failed,
-  df.OrchestrationRuntimeStatus.Canceled,
-];
+const ENDED = [df.OrchestrationRuntimeStatus.Completed, df.OrchestrationRuntimeStatus.Terminated, df.OrchestrationRuntimeStatus.Failed, df.OrchestrationRuntimeStatus.Canceled];
 
 /** Goes into a URL as it is: the client does not encode it. */
 const END_REASON = 'deletion-ended';
@@ -53,7 +48,9 @@ export function purgeTimers(context: InvocationContext, orchestrator: string, ti
       await call(timeouts.callMs, () => client.terminate(deletionId, END_REASON), /^No instance with ID/);
     },
     async purgeFinished(startedBefore) {
-      const purged = await call(timeouts.purgeFinishedMs, () => client.purgeInstanceHistoryBy({ createdTimeFrom: new Date(0), createdTimeTo: startedBefore, runtimeStatus: ENDED }));
+      const purged = await call(timeouts.purgeFinishedMs, () =>
+        client.purgeInstanceHistoryBy({ createdTimeFrom: new Date(0), createdTimeTo: startedBefore, runtimeStatus: ENDED }),
+      );
       return purged?.instancesDeleted ?? 0;
     },
   };

@@ -130,12 +130,17 @@ const isLoopback = (url: string): boolean => ['127.0.0.1', 'localhost', '[::1]']
 const tryLimit = (milliseconds: number): Policy => ({
   name: 'tryLimit',
   async sendRequest(request, next) {
-    request.timeout = milliseconds;
+    const whole = request.abortSignal;
+    const limit = AbortSignal.timeout(milliseconds);
+    request.abortSignal = whole ? AbortSignal.any([whole as AbortSignal, limit]) : limit;
     try {
       return await next(request);
     } catch (error) {
-      if ((error as Error).name !== 'AbortError' || request.abortSignal?.aborted) throw error;
+      if (!limit.aborted || whole?.aborted) throw error;
       throw new RestError('a try timed out', { code: 'ETIMEDOUT' });
+    } finally {
+      if (whole) request.abortSignal = whole;
+      else delete request.abortSignal;
     }
   },
 });
@@ -152,6 +157,7 @@ const conditionOfEachWrite = (conditions: WeakMap<AbortSignal, readonly Write[]>
     const writes = conditions.get(signal);
     if (!writes) throw new Error('a batch without conditions, or sent again');
     request.body = withConditions(String(request.body), writes);
+    // Signing has set it already, by the body as it was; it is not part of what is signed.
     request.headers.delete('content-length');
     conditions.delete(signal);
     return next(request);

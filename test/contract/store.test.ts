@@ -1,11 +1,11 @@
-// One suite for every store: memory and Azurite must answer alike. What only a store behind a network can do (lost answers, missing tables, repeats) follows for Azurite alone.
-import { TableClient } from '@azure/data-tables';
+// One suite for every store: memory and Azurite must answer alike.
+
+import { type Azurite, startAzurite } from '../../local/azurite';
 import { tables } from '../../shared/adapters/tables';
 import type { Row, Transaction, Value, Write } from '../../shared/domain/plan';
 import type { Range, Store } from '../../shared/ports';
-import { type Azurite, startAzurite } from '../../local/azurite';
 import { createMemoryStore } from '../kit/memoryStore';
-import { type StorageProxy, isTableRead, isTableWrite, startStorageProxy } from '../kit/storageProxy';
+import { isTableRead, type StorageProxy, startStorageProxy } from '../kit/storageProxy';
 
 const CLOCK = Date.parse('2027-01-01T00:00:00Z') / 1000;
 const OFFSET_SECONDS = 86_400;
@@ -41,7 +41,11 @@ async function onAzurite(tablePrefix = prefix()): Promise<World> {
   // Azurite never answers with an empty page that continues, the service may: the proxy says it in its place.
   const text = (key: string) => Buffer.from(key).toString('base64');
   const continued = { 'content-type': 'application/json;odata=minimalmetadata', 'x-ms-continuation-NextPartitionKey': text('contoso'), 'x-ms-continuation-NextRowKey': text('0') };
-  const emptyPage = () => void proxy.rule((request) => isTableRead(request) && request.path.includes(`${tablePrefix}hsms()`), (_, nth) => (nth === 1 ? { status: 200, headers: continued, body: '{"value":[]}' } : 'forward'));
+  const emptyPage = () =>
+    void proxy.rule(
+      (request) => isTableRead(request) && request.path.includes(`${tablePrefix}hsms()`),
+      (_, nth) => (nth === 1 ? { status: 200, headers: continued, body: '{"value":[]}' } : 'forward'),
+    );
   return { store, emptyPage };
 }
 
@@ -114,7 +118,18 @@ describe.each<[string, () => World | Promise<World>]>([
   describe('values', () => {
     test.each<[string, Value]>([
       ['nothing', {}],
-      ['texts', { empty: '', quotes: `o'brien "x" \\ %2F a+b`, unicode: 'größe 鍵 🔑 \u0000\u001f\u2028', instant: '2027-01-01T00:00:00Z', guid: '3a6bd6a1-6c61-4aa3-8c35-2c4b1e1a0c11', number: '007', yes: 'true' }],
+      [
+        'texts',
+        {
+          empty: '',
+          quotes: `o'brien "x" \\ %2F a+b`,
+          unicode: 'größe 鍵 🔑 \u0000\u001f\u2028',
+          instant: '2027-01-01T00:00:00Z',
+          guid: '3a6bd6a1-6c61-4aa3-8c35-2c4b1e1a0c11',
+          number: '007',
+          yes: 'true',
+        },
+      ],
       ['numbers and booleans', { zero: 0, negative: -1, half: 0.5, tenth: 0.1, int32: 2_147_483_648, most: 2 ** 53, tiny: 5e-324, huge: 1e300, yes: true, no: false }],
       ['what is nested', { list: [], deep: [{ a: [null, 'x', { b: '' }] }], object: {}, nothing: null, mixed: [1, 'two', false] }],
       ['__proto__ as a member', { tags: JSON.parse('{"__proto__":"x","constructor":"y","toString":{"__proto__":{"z":1}}}') }],
@@ -148,7 +163,9 @@ describe.each<[string, () => World | Promise<World>]>([
       await given(store, key, insert(key), insert('other'));
       const found = await read(store, key, key);
       expect(found).toMatchObject({ partition: key, row: key });
-      expect(names(await allPages(store, { table: 'hsms', partition: key, from: key, to: `${key}\u0001`, where: { member: 'incarnation', equals: key } }, 10))).toEqual([`${key}/${key}`]);
+      expect(names(await allPages(store, { table: 'hsms', partition: key, from: key, to: `${key}\u0001`, where: { member: 'incarnation', equals: key } }, 10))).toEqual([
+        `${key}/${key}`,
+      ]);
       expect(await send(store, key, replace(key, found.etag, { a: 1 }), remove('other', '*'))).toEqual(stored);
       expect((await read(store, key, key)).value).toEqual({ a: 1 });
     });
@@ -348,7 +365,7 @@ describe.each<[string, () => World | Promise<World>]>([
       for (const page of pages) expect(page.length).toBeLessThanOrEqual(limit);
     });
 
-    test('rows deleted between two pages, even the next page\'s first, leave the others', async () => {
+    test("rows deleted between two pages, even the next page's first, leave the others", async () => {
       await given(store, 'a', ...['1', '2', '3', '4', '5'].map((row) => insert(row)));
       const first = (await store.page(everything, 2)).found;
       await given(store, 'a', remove('1', '*'), remove('2', '*'), remove('3', '*'));
@@ -363,135 +380,5 @@ describe.each<[string, () => World | Promise<World>]>([
       expect(pages[0]).toEqual([]);
       expect(names(pages)).toEqual(['contoso/1', 'contoso/2', 'contoso/3']);
     });
-  });
-});
-
-describe('the store on Azurite alone', () => {
-  const quick = { readTryMs: 5_000, readMs: 20_000, transactionMs: 20_000 };
-  const open = (tablePrefix: string, timeouts = quick) => tables({ connectionString: proxy.connectionString }, { offsetSeconds: () => 0, tablePrefix, timeouts });
-  const inTransaction = (tablePrefix: string) => (request: Parameters<typeof isTableWrite>[0]) => isTableWrite(request) && request.body.includes(`/${tablePrefix}hsms`);
-
-  test('story 23: without its table nothing is absent, and nothing is stored', async () => {
-    const { store } = open(prefix());
-    await expect(store.row('hsms', 'contoso', '!hsm')).rejects.toMatchObject({ error: 'Unavailable', cause: 'TableNotFound' });
-    await expect(store.page(everything, 10)).rejects.toMatchObject({ error: 'Unavailable', cause: 'TableNotFound' });
-    expect(await send(store, 'contoso', insert('!hsm'))).toEqual({ kind: 'unknown' });
-    expect(await send(store, 'contoso', remove('!hsm', '*'))).toEqual({ kind: 'unknown' });
-  });
-
-  test('creating the tables may be repeated and keeps what is stored; another prefix has tables of its own', async () => {
-    const mine = prefix();
-    const { store, createTables } = open(mine);
-    await Promise.all([createTables(), createTables()]);
-    await given(store, 'contoso', insert('!hsm'));
-    await createTables();
-    await read(store, 'contoso', '!hsm');
-    const other = await onAzurite();
-    expect((await other.store.row('hsms', 'contoso', '!hsm')).found).toBeUndefined();
-  });
-
-  test('columns: texts, booleans and doubles as they are, the rest as JSON; writtenAt is the Timestamp', async () => {
-    const mine = prefix();
-    const { store } = await onAzurite(mine);
-    await given(store, 'contoso', insert('!hsm', { name: 'Contoso', at: 1_798_761_600, half: 0.5, yes: true, tags: { a: 'b' }, none: null }));
-    const raw = TableClient.fromConnectionString(azurite.connectionString, `${mine}hsms`, { allowInsecureConnection: true });
-    const entity = await raw.getEntity('contoso', '!hsm', { disableTypeConversion: true });
-    expect(entity).toMatchObject({ name: { value: 'Contoso', type: 'String' }, half: { type: 'Double' }, yes: { type: 'Boolean' }, tags_json: { value: '{"a":"b"}' }, none_json: { value: 'null' } });
-    expect(proxy.requests.at(-1)?.body).toContain('"at@odata.type":"Edm.Double"');
-    expect((await read(store, 'contoso', '!hsm')).writtenAt).toBe(Math.floor(Date.parse(String(entity.timestamp)) / 1000));
-  });
-
-  test('each operation of a batch carries its own condition', async () => {
-    const { store } = await onAzurite();
-    await given(store, 'contoso', insert('a'), insert('b'), insert('c'));
-    const [a, b] = [await read(store, 'contoso', 'a'), await read(store, 'contoso', 'b')];
-    await given(store, 'contoso', remove('a', a.etag), insert('d', { text: 'x\r\nDELETE http://x HTTP/1.1\r\n' }), replace('b', b.etag, {}), remove('c', '*'));
-    expect(proxy.requests.at(-1)?.body.match(/^(POST|DELETE|PUT) |^if-match: .*/gim)).toEqual(['DELETE ', `If-Match: ${a.etag}`, 'POST ', 'PUT ', `If-Match: ${b.etag}`, 'DELETE ', 'If-Match: *']);
-  });
-
-  describe('after the network', () => {
-    const cases: readonly [string, (matches: (request: Parameters<typeof isTableWrite>[0]) => boolean) => () => void, boolean][] = [
-      ['stored, the answer lost', (matches) => proxy.loseAnswers(matches), true],
-      ['reset before it is stored', (matches) => proxy.reset(matches), false],
-      ['500', (matches) => proxy.rule(matches, () => ({ status: 500 })), false],
-      ['503', (matches) => proxy.rule(matches, () => ({ status: 503, headers: { 'retry-after': '0' } })), false],
-      ['429', (matches) => proxy.rule(matches, () => ({ status: 429, headers: { 'retry-after': '0' } })), false],
-      ['a redirect', (matches) => proxy.rule(matches, () => ({ status: 307, headers: { location: `${/TableEndpoint=([^;]+)/.exec(azurite.connectionString)?.[1]}/$batch` } })), false],
-      ['an accepted batch with nothing in it', (matches) => proxy.rule(matches, () => ({ status: 202, body: '' })), false],
-      ['an accepted batch cut short', (matches) => proxy.rule(matches, () => ({ status: 202, body: '--changesetresponse_1\r\nHTTP\r\n--changesetresponse_1--' })), false],
-      ['a 404 that is no word about a row', (matches) => proxy.rule(matches, () => ({ status: 404, body: '<html>' })), false],
-    ];
-
-    test.each(cases)('%s: unknown, and sent once', async (_name, befalls, isStored) => {
-      const mine = prefix();
-      const { store } = await onAzurite(mine);
-      const takeAway = befalls(inTransaction(mine));
-      expect(await send(store, 'contoso', insert('!hsm'))).toEqual({ kind: 'unknown' });
-      takeAway();
-      expect(proxy.count(inTransaction(mine))).toBe(1);
-      expect((await store.row('hsms', 'contoso', '!hsm')).found !== undefined).toBe(isStored);
-    });
-
-    test('a transaction that takes longer than its limit is unknown, and may yet be stored', async () => {
-      const mine = prefix();
-      const { store, createTables } = open(mine, { ...quick, transactionMs: 100 });
-      await createTables();
-      const held = proxy.hold(inTransaction(mine));
-      expect(await send(store, 'contoso', insert('!hsm'))).toEqual({ kind: 'unknown' });
-      await held.arrived;
-      expect((await store.row('hsms', 'contoso', '!hsm')).found).toBeUndefined();
-      held.release();
-      while ((await store.row('hsms', 'contoso', '!hsm')).found === undefined) await new Promise(setImmediate);
-    });
-
-    test('two that have both read before either writes: one is stored, the other is 412', async () => {
-      const mine = prefix();
-      const { store } = await onAzurite(mine);
-      await given(store, 'contoso', insert('!hsm', { a: 0 }));
-      const { etag } = await read(store, 'contoso', '!hsm');
-      proxy.barrier(inTransaction(mine), 2);
-      const answers = await Promise.all([1, 2].map((a) => send(store, 'contoso', replace('!hsm', etag, { a }))));
-      expect(answers.map(({ kind }) => kind).sort()).toEqual(['refused', 'stored']);
-    });
-
-    test('a read is repeated after a 503 and after a reset, and gives up in the end', async () => {
-      const mine = prefix();
-      const { store } = await onAzurite(mine);
-      await given(store, 'contoso', insert('!hsm'));
-      const ofMine = (request: Parameters<typeof isTableRead>[0]) => isTableRead(request) && request.path.includes(`${mine}hsms`);
-      proxy.rule(ofMine, (_request, nth) => (nth === 1 ? { status: 503 } : nth === 2 ? 'reset' : 'forward'));
-      await read(store, 'contoso', '!hsm');
-      expect(proxy.count(ofMine)).toBe(3);
-      const takeAway = proxy.rule(ofMine, () => ({ status: 503 }));
-      await expect(store.row('hsms', 'contoso', '!hsm')).rejects.toMatchObject({ error: 'Unavailable' });
-      takeAway();
-      expect(proxy.count(ofMine)).toBe(7);
-    });
-
-    test('a read whose try hangs is tried again', async () => {
-      const mine = prefix();
-      const { store } = await onAzurite(mine);
-      await given(store, 'contoso', insert('!hsm'));
-      const impatient = open(mine, { ...quick, readTryMs: 200 }).store;
-      const never = new Promise<'forward'>(() => {});
-      proxy.rule((request) => isTableRead(request) && request.path.includes(`${mine}hsms`), (_request, nth) => (nth === 1 ? never : 'forward'));
-      expect((await impatient.row('hsms', 'contoso', '!hsm')).found).toBeDefined();
-    });
-
-    test('an answer without a Date is no answer', async () => {
-      const mine = prefix();
-      const { store } = await onAzurite(mine);
-      proxy.rule((request) => isTableRead(request) && request.path.includes(`${mine}hsms`), () => ({ status: 404, headers: { date: '' }, body: '{"odata.error":{"code":"ResourceNotFound"}}' }));
-      proxy.setDate(undefined);
-      await expect(store.row('hsms', 'contoso', '!hsm')).rejects.toMatchObject({ error: 'Unavailable' });
-    });
-  });
-
-  test('limits that only the service knows end as a refusal, not as a fault', async () => {
-    const mine = prefix();
-    const { store } = await onAzurite(mine);
-    const body = '--changesetresponse_1\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\n{"odata.error":{"code":"EntityTooLarge","message":{"value":"0:x"}}}\r\n--changesetresponse_1--';
-    proxy.rule(inTransaction(mine), () => ({ status: 202, body }));
-    await expect(send(store, 'contoso', insert('!hsm'))).rejects.toMatchObject({ error: 'RequestTooLarge' });
   });
 });

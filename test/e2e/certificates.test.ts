@@ -35,7 +35,8 @@ describe('the authority', () => {
   test('OpenSSL accepts its leaf for each emulated name, strictly, and for no other', async () => {
     const { authorityFile } = await openCertificates(dataDir);
     const verify = (name: string) => openssl('verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', authorityFile, '-verify_hostname', name, join(dataDir, 'edge.pem'));
-    for (const name of ['management.azure.com', 'login.microsoftonline.com', 'graph.microsoft.com', 'contoso.managedhsm.azure.net']) expect(verify(name)).toMatchObject({ ok: true });
+    for (const name of ['management.azure.com', 'login.microsoftonline.com', 'graph.microsoft.com', 'contoso.managedhsm.azure.net'])
+      expect(verify(name)).toMatchObject({ ok: true });
     for (const name of ['managedhsm.azure.net', 'a.b.managedhsm.azure.net', 'contoso.vault.azure.net', 'azure.com']) expect(verify(name).output).toMatch(/hostname mismatch/i);
   });
 
@@ -45,7 +46,12 @@ describe('the authority', () => {
     expect(output).toMatch(/Basic Constraints: critical\s+CA:TRUE, pathlen:0/);
     expect(output).toMatch(/Key Usage: critical\s+Certificate Sign\s/);
     const constraints = /Name Constraints: critical\s+Permitted:\s+([\s\S]*?)Excluded:\s+([\s\S]*?)X509v3/.exec(output);
-    expect(constraints?.[1]?.trim().split(/\s+/).sort()).toEqual(['DNS:graph.microsoft.com', 'DNS:login.microsoftonline.com', 'DNS:managedhsm.azure.net', 'DNS:management.azure.com']);
+    expect(constraints?.[1]?.trim().split(/\s+/).sort()).toEqual([
+      'DNS:graph.microsoft.com',
+      'DNS:login.microsoftonline.com',
+      'DNS:managedhsm.azure.net',
+      'DNS:management.azure.com',
+    ]);
     expect(constraints?.[2]?.trim().split(/\n\s*/)).toEqual(['IP:0.0.0.0/0.0.0.0', 'IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0']);
   });
 
@@ -99,7 +105,23 @@ describe('the data folder', () => {
   });
 
   test('a corporate authority of SSL_CERT_FILE is in the bundle', async () => {
-    expect(openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=Corporate', '-keyout', join(dataDir, 'k'), '-out', join(dataDir, 'corporate.pem')).ok).toBe(true);
+    expect(
+      openssl(
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-subj',
+        '/CN=Corporate',
+        '-keyout',
+        join(dataDir, 'k'),
+        '-out',
+        join(dataDir, 'corporate.pem'),
+      ).ok,
+    ).toBe(true);
     process.env.SSL_CERT_FILE = join(dataDir, 'corporate.pem');
     const { bundleFile } = await openCertificates(dataDir);
     expect(readFileSync(bundleFile, 'utf8')).toContain(readFileSync(join(dataDir, 'corporate.pem'), 'utf8').trim());

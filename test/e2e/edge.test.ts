@@ -57,7 +57,8 @@ beforeEach(() => {
 });
 
 const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
-const headerOf = (request: Seen | undefined, name: string): readonly string[] => (request?.rawHeaders ?? []).filter((_value, at, all) => at % 2 === 1 && all[at - 1]?.toLowerCase() === name);
+const headerOf = (request: Seen | undefined, name: string): readonly string[] =>
+  (request?.rawHeaders ?? []).filter((_value, at, all) => at % 2 === 1 && all[at - 1]?.toLowerCase() === name);
 const get = (path: string, ...headers: string[]) => `GET ${path} HTTP/1.1\r\n${headers.map((line) => `${line}\r\n`).join('')}Connection: close\r\n\r\n`;
 /** Through the tunnel, all names in agreement unless told otherwise. */
 const ask = (bytes: string | Buffer, { name = ARM, tunnel = `${name}:443` as string | undefined, sni = name as string | undefined } = {}) =>
@@ -110,7 +111,11 @@ describe('names', () => {
     const other = createTcpServer(() => reached++).listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '2130706433']) expect((await connectThrough(edge.port, `${host}:${portOf(other)}`)).status).toBe(502);
-    await new Promise<void>((resolve) => connect(portOf(other), '127.0.0.1', resolve).on('connect', function (this: { destroy(): void }) { this.destroy(); }));
+    await new Promise<void>((resolve) =>
+      connect(portOf(other), '127.0.0.1', resolve).on('connect', function (this: { destroy(): void }) {
+        this.destroy();
+      }),
+    );
     await new Promise((resolve) => other.close(resolve));
     expect(reached).toBe(1); // the control's
   });
@@ -200,7 +205,23 @@ describe('requests pass as they are', () => {
 
   test('headers keep order, spelling and repetition; those of one hop go, and those that Connection names', async () => {
     await ask(
-      [`GET / HTTP/1.1`, `Host: ${ARM}`, 'Authorization: Bearer x', 'X-Ms-B: 1', 'x-ms-a: 2', 'X-Ms-B: 3', 'Proxy-Authorization: Basic x', 'Proxy-Connection: keep-alive', 'Keep-Alive: timeout=5', 'TE: trailers', 'Upgrade: h2c', 'X-Hop: 1', 'Connection: close, X-Hop, Host, Authorization, Upgrade', '', ''].join('\r\n'),
+      [
+        `GET / HTTP/1.1`,
+        `Host: ${ARM}`,
+        'Authorization: Bearer x',
+        'X-Ms-B: 1',
+        'x-ms-a: 2',
+        'X-Ms-B: 3',
+        'Proxy-Authorization: Basic x',
+        'Proxy-Connection: keep-alive',
+        'Keep-Alive: timeout=5',
+        'TE: trailers',
+        'Upgrade: h2c',
+        'X-Hop: 1',
+        'Connection: close, X-Hop, Host, Authorization, Upgrade',
+        '',
+        '',
+      ].join('\r\n'),
     );
     expect(seen[0]?.rawHeaders).toEqual(['Host', ARM, 'Authorization', 'Bearer x', 'X-Ms-B', '1', 'x-ms-a', '2', 'X-Ms-B', '3', 'Connection', 'keep-alive']);
   });
@@ -237,10 +258,36 @@ describe('requests pass as they are', () => {
 
   test('the answer keeps status, reason, order and spelling of headers, and its date', async () => {
     answerWith = (_request, response) => {
-      response.writeHead(202, 'Taken', ['X-Ms-B', '1', 'location', 'https://x/', 'X-Ms-B', '2', 'Date', 'Fri, 01 Jan 2027 00:00:00 GMT', 'Retry-After', '1', 'Content-Length', '2', 'Keep-Alive', 'timeout=9']).end('ok');
+      response
+        .writeHead(202, 'Taken', [
+          'X-Ms-B',
+          '1',
+          'location',
+          'https://x/',
+          'X-Ms-B',
+          '2',
+          'Date',
+          'Fri, 01 Jan 2027 00:00:00 GMT',
+          'Retry-After',
+          '1',
+          'Content-Length',
+          '2',
+          'Keep-Alive',
+          'timeout=9',
+        ])
+        .end('ok');
     };
     const { head, body } = await ask(get('/', `Host: ${ARM}`));
-    expect(head.split('\r\n')).toEqual(['HTTP/1.1 202 Taken', 'X-Ms-B: 1', 'location: https://x/', 'X-Ms-B: 2', 'Date: Fri, 01 Jan 2027 00:00:00 GMT', 'Retry-After: 1', 'Content-Length: 2', 'Connection: close']);
+    expect(head.split('\r\n')).toEqual([
+      'HTTP/1.1 202 Taken',
+      'X-Ms-B: 1',
+      'location: https://x/',
+      'X-Ms-B: 2',
+      'Date: Fri, 01 Jan 2027 00:00:00 GMT',
+      'Retry-After: 1',
+      'Content-Length: 2',
+      'Connection: close',
+    ]);
     expect(body).toBe('ok');
   });
 
@@ -331,21 +378,37 @@ describe('real clients under env.sh', () => {
   /** A shell of a company: its proxy and its exceptions, upper and lower case, all pointing at what would be noticed. */
   const inShell = async (script: string) => {
     let strayed = 0;
-    const corporate = createTcpServer((socket) => void (strayed++, socket.destroy())).listen(0, '127.0.0.1');
+    const corporate = createTcpServer((socket) => {
+      strayed += 1;
+      socket.destroy();
+    }).listen(0, '127.0.0.1');
     await new Promise((resolve) => corporate.once('listening', resolve));
     const elsewhere = `http://127.0.0.1:${portOf(corporate)}`;
     const company = Object.fromEntries(['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].map((name) => [name, elsewhere]));
-    const { stdout } = await run('bash', ['--norc', '-euc', `. "$ENV_SH"; ${script}`], { env: { PATH: process.env.PATH, ...company, no_proxy: '.azure.net', NO_PROXY: '.azure.com', ENV_SH: join(dataDir, 'env.sh') } });
+    const { stdout } = await run('bash', ['--norc', '-euc', `. "$ENV_SH"; ${script}`], {
+      env: { PATH: process.env.PATH, ...company, no_proxy: '.azure.net', NO_PROXY: '.azure.com', ENV_SH: join(dataDir, 'env.sh') },
+    });
     await new Promise((resolve) => corporate.close(resolve));
     return { stdout, strayed };
   };
   beforeAll(() => {
     const { authorityFile, bundleFile } = certificates;
-    writeEnvironment(dataDir, { edgePort: edge.port, tenantId: TENANT, subscriptionId: TENANT, authorityFile, bundleFile, clockUrl: 'http://127.0.0.1:1/clock', clockToken: 't', ports: {} });
+    writeEnvironment(dataDir, {
+      edgePort: edge.port,
+      tenantId: TENANT,
+      subscriptionId: TENANT,
+      authorityFile,
+      bundleFile,
+      clockUrl: 'http://127.0.0.1:1/clock',
+      clockToken: 't',
+      ports: {},
+    });
   });
 
   test('curl reaches the edge, by proxy and by --resolve, and trusts it', async () => {
-    const { stdout, strayed } = await inShell(`curl -sS https://${HSM}/keys; echo; curl -sS --noproxy '*' --resolve ${ARM}:$MHSM_EDGE_PORT:127.0.0.1 https://${ARM}:$MHSM_EDGE_PORT/subscriptions`);
+    const { stdout, strayed } = await inShell(
+      `curl -sS https://${HSM}/keys; echo; curl -sS --noproxy '*' --resolve ${ARM}:$MHSM_EDGE_PORT:127.0.0.1 https://${ARM}:$MHSM_EDGE_PORT/subscriptions`,
+    );
     expect(stdout).toBe('functions /keys\nfunctions /subscriptions');
     expect(log.map((line) => `${line.method} ${line.host} ${line.status}`)).toEqual([`CONNECT ${HSM} 200`, `GET ${HSM} 200`, `GET ${ARM} 200`]);
     expect(strayed).toBe(0);
@@ -353,7 +416,9 @@ describe('real clients under env.sh', () => {
 
   test('Python reaches the edge for names of no_proxy too, and other names are refused', async () => {
     const fetch = (url: string) => `python3 -c "import urllib.request as u; print(u.urlopen('${url}').read().decode())" 2>&1 | tail -1`;
-    const { stdout, strayed } = await inShell(`${fetch(`https://${HSM}/keys`)}; ${fetch(`https://${ARM}/subscriptions`)}; ${fetch('https://example.com/')}; ${fetch('http://example.com/')}`);
+    const { stdout, strayed } = await inShell(
+      `${fetch(`https://${HSM}/keys`)}; ${fetch(`https://${ARM}/subscriptions`)}; ${fetch('https://example.com/')}; ${fetch('http://example.com/')}`,
+    );
     expect(stdout.split('\n')).toEqual(['functions /keys', 'functions /subscriptions', expect.stringContaining('502'), expect.stringContaining('400'), '']);
     expect(log.filter((line) => line.method === 'CONNECT').map((line) => line.host)).toEqual([HSM, ARM, 'example.com:443']);
     expect(strayed).toBe(0);

@@ -35,8 +35,21 @@ const graph = (method: string, path: string, token: string, body?: unknown) =>
   call('graph.microsoft.com', method, `/v1.0${path}`, body === undefined ? undefined : JSON.stringify(body), { authorization: `Bearer ${token}` });
 
 const tokenPath = `/${TENANT}/oauth2/v2.0/token`;
-const secretForm = (client: string, audience = HSM) => ({ grant_type: 'client_credentials', client_id: client, client_secret: 'any', scope: `${audience}/.default`, client_info: '1' });
-const passwordForm = { grant_type: 'password', client_id: AZ_CLIENT_ID, username: 'owner@local.test', password: 'any', client_info: '1', scope: `https://management.core.windows.net//.default offline_access openid profile` };
+const secretForm = (client: string, audience = HSM) => ({
+  grant_type: 'client_credentials',
+  client_id: client,
+  client_secret: 'any',
+  scope: `${audience}/.default`,
+  client_info: '1',
+});
+const passwordForm = {
+  grant_type: 'password',
+  client_id: AZ_CLIENT_ID,
+  username: 'owner@local.test',
+  password: 'any',
+  client_info: '1',
+  scope: `https://management.core.windows.net//.default offline_access openid profile`,
+};
 const claimsOf = (reply: Reply, member = 'access_token') => decodeJwt(reply.body[member] as string);
 
 describe('discovery', () => {
@@ -79,7 +92,11 @@ describe('tokens', () => {
     const reply = await login('POST', `${tokenPath}?client-request-id=00000000-0000-4000-8000-000000000000`, secretForm(named('officer').clientId));
     expect(reply).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 3599 } });
     const keys = createRemoteJWKSet(new URL(`http://127.0.0.1:${entra.port}/${TENANT}/discovery/v2.0/keys`));
-    const { payload, protectedHeader } = await jwtVerify(reply.body.access_token as string, keys, { audience: HSM, issuer: `https://sts.windows.net/${TENANT}/`, algorithms: ['RS256'] });
+    const { payload, protectedHeader } = await jwtVerify(reply.body.access_token as string, keys, {
+      audience: HSM,
+      issuer: `https://sts.windows.net/${TENANT}/`,
+      algorithms: ['RS256'],
+    });
     expect(protectedHeader).toMatchObject({ typ: 'JWT', alg: 'RS256' });
     expect(payload).toMatchObject({ tid: TENANT, oid: named('officer').servicePrincipalId, appid: named('officer').clientId, idtyp: 'app', ver: '1.0' });
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(3600);
@@ -109,7 +126,13 @@ describe('tokens', () => {
   test('a user gets scp and upn, and what az keeps of an account', async () => {
     const reply = await login('POST', '/organizations/oauth2/v2.0/token', passwordForm);
     const claims = claimsOf(reply);
-    expect(claims).toMatchObject({ aud: 'https://management.core.windows.net/', oid: named('owner').userId, appid: AZ_CLIENT_ID, scp: 'user_impersonation', upn: 'owner@local.test' });
+    expect(claims).toMatchObject({
+      aud: 'https://management.core.windows.net/',
+      oid: named('owner').userId,
+      appid: AZ_CLIENT_ID,
+      scp: 'user_impersonation',
+      upn: 'owner@local.test',
+    });
     expect(claims).not.toHaveProperty('idtyp');
     expect(claimsOf(reply, 'id_token')).toMatchObject({ aud: AZ_CLIENT_ID, iss: `https://login.microsoftonline.com/${TENANT}/v2.0`, preferred_username: 'owner@local.test' });
     expect(JSON.parse(Buffer.from(reply.body.client_info as string, 'base64url').toString())).toEqual({ uid: named('owner').userId, utid: TENANT });
@@ -125,7 +148,12 @@ describe('tokens', () => {
     const first = await login('POST', tokenPath, passwordForm);
     const refresh = { grant_type: 'refresh_token', client_id: AZ_CLIENT_ID, refresh_token: first.body.refresh_token as string, scope: `${HSM}/.default offline_access openid` };
     expect(claimsOf(await login('POST', tokenPath, refresh))).toMatchObject({ aud: HSM, oid: named('owner').userId });
-    const refused = [{ client_id: named('owner').clientId }, { refresh_token: first.body.access_token as string }, { refresh_token: first.body.id_token as string }, { refresh_token: 'x' }];
+    const refused = [
+      { client_id: named('owner').clientId },
+      { refresh_token: first.body.access_token as string },
+      { refresh_token: first.body.id_token as string },
+      { refresh_token: 'x' },
+    ];
     for (const difference of refused) expect((await login('POST', tokenPath, { ...refresh, ...difference })).body).toMatchObject({ error: 'invalid_grant', error_codes: [70000] });
   });
 
@@ -171,10 +199,14 @@ describe('refusals of the token endpoint, each with its accepted twin', () => {
 });
 
 describe('Graph', () => {
-  const tokenOf = async (principal: string, kind: 'user' | 'application', audience = 'https://graph.microsoft.com/') => mintToken(tenant, await testSigningKey(), { principal, kind, audience });
+  const tokenOf = async (principal: string, kind: 'user' | 'application', audience = 'https://graph.microsoft.com/') =>
+    mintToken(tenant, await testSigningKey(), { principal, kind, audience });
 
   test('me is the user; an application has none', async () => {
-    expect(await graph('GET', '/me', await tokenOf('officer', 'user'))).toMatchObject({ status: 200, body: { id: named('officer').userId, userPrincipalName: 'officer@local.test' } });
+    expect(await graph('GET', '/me', await tokenOf('officer', 'user'))).toMatchObject({
+      status: 200,
+      body: { id: named('officer').userId, userPrincipalName: 'officer@local.test' },
+    });
     expect((await graph('GET', '/me', await tokenOf('officer', 'application'))).status).toBe(400);
   });
 
@@ -205,13 +237,19 @@ describe('Graph', () => {
     const good = { principal: 'owner', audience: 'https://graph.microsoft.com' } as const;
     const past = Math.floor(Date.now() / 1000) - 7200;
     expect((await graph('GET', '/users', mintToken(tenant, key, good))).status).toBe(200);
-    for (const token of ['', mintToken(tenant, key, { ...good, audience: HSM }), mintToken(tenant, key, { ...good, now: past }), mintToken(tenant, key, { ...good, alg: 'HS256' })]) {
+    for (const token of [
+      '',
+      mintToken(tenant, key, { ...good, audience: HSM }),
+      mintToken(tenant, key, { ...good, now: past }),
+      mintToken(tenant, key, { ...good, alg: 'HS256' }),
+    ]) {
       expect((await graph('GET', '/users', token)).status).toBe(401);
     }
   });
 
   test('/tenants of the management host names the one tenant to a token for it', async () => {
-    const ask = async (audience: string) => call('management.azure.com', 'GET', '/tenants?api-version=2022-12-01', undefined, { authorization: `Bearer ${await tokenOf('owner', 'user', audience)}` });
+    const ask = async (audience: string) =>
+      call('management.azure.com', 'GET', '/tenants?api-version=2022-12-01', undefined, { authorization: `Bearer ${await tokenOf('owner', 'user', audience)}` });
     expect(await ask('https://management.core.windows.net/')).toMatchObject({ status: 200, body: { value: [{ id: `/tenants/${TENANT}`, tenantId: TENANT }] } });
     expect((await ask(HSM)).status).toBe(401);
   });

@@ -68,7 +68,8 @@ export function createMemoryStore({
     for (const write of transaction.writes) {
       if (write.kind !== 'replace') into.sorted = undefined;
       if (write.kind === 'delete') into.rows.delete(write.row);
-      else into.rows.set(write.row, Object.freeze({ partition: transaction.partition, row: write.row, etag: `W/"${++etags}"`, writtenAt, value: frozenCopy(write.value) as Value }));
+      else
+        into.rows.set(write.row, Object.freeze({ partition: transaction.partition, row: write.row, etag: `W/"${++etags}"`, writtenAt, value: frozenCopy(write.value) as Value }));
     }
     if (into.rows.size === 0) {
       table.all.delete(transaction.partition);

@@ -54,8 +54,7 @@ export function parseAnswer(text: string): RawAnswer {
   return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]), head: text.slice(0, end), body: text.slice(end + 4) };
 }
 
-const opened = <S extends Socket>(socket: S, event: string): Promise<S> =>
-  new Promise((resolve, reject) => socket.once(event, () => resolve(socket)).once('error', reject));
+const opened = <S extends Socket>(socket: S, event: string): Promise<S> => new Promise((resolve, reject) => socket.once(event, () => resolve(socket)).once('error', reject));
 
 const readToEnd = (socket: Socket): Promise<Buffer> =>
   new Promise((resolve) => {

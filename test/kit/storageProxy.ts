@@ -1,5 +1,5 @@
 // An HTTP proxy between a host and Azurite, for races and crashes: it holds requests, forwards them and loses the answer, resets them unstored, answers itself, calls a hook at the n-th. Bytes pass unchanged, since they are signed.
-import { Agent, type IncomingMessage, type Server, type ServerResponse, createServer, request as httpRequest } from 'node:http';
+import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Azurite, AzuritePorts } from '../../local/azurite';
 
@@ -99,7 +99,8 @@ export async function startStorageProxy(azurite: Pick<Azurite, 'connectionString
     reset: (matches: Matches, times = 1) => rule(matches, (_, nth) => (nth <= times ? 'reset' : 'forward')),
 
     /** At the n-th request that matches, counted from now: what the hook says. It may kill the host first. */
-    atNth: (n: number, hook: (request: StorageRequest) => Fate | Promise<Fate>, matches: Matches = () => true) => rule(matches, (request, nth) => (nth === n ? hook(request) : 'forward')),
+    atNth: (n: number, hook: (request: StorageRequest) => Fate | Promise<Fate>, matches: Matches = () => true) =>
+      rule(matches, (request, nth) => (nth === n ? hook(request) : 'forward')),
 
     /** Every answer carries this Date from now on, in place of Azurite's: the storage's clock, as its clients see it. */
     setDate(at: Date | undefined): void {

@@ -56,7 +56,9 @@ function signature(alg: NonNullable<MintOptions['alg']>, input: Buffer, key: Key
     case 'none':
       return Buffer.alloc(0);
     case 'HS256':
-      return createHmac('sha256', createPublicKey(key).export({ type: 'spki', format: 'pem' })).update(input).digest();
+      return createHmac('sha256', createPublicKey(key).export({ type: 'spki', format: 'pem' }))
+        .update(input)
+        .digest();
     case 'RS256':
       return sign('sha256', input, key);
     case 'RS384':

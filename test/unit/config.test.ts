@@ -4,13 +4,21 @@ import { type Config, type ConfigError, type Env, FUNCTION_TIMEOUT_SECONDS, read
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const SUBSCRIPTION = '22222222-2222-4222-8222-222222222222';
 const OTHER = '33333333-3333-4333-8333-333333333333';
-const EMULATOR = 'DefaultEndpointsProtocol=http;AccountName=local;AccountKey=c2VjcmV0LWtleQ==;BlobEndpoint=http://127.0.0.1:10000/local;QueueEndpoint=http://127.0.0.1:10001/local;TableEndpoint=http://127.0.0.1:10002/local;';
+const EMULATOR =
+  'DefaultEndpointsProtocol=http;AccountName=local;AccountKey=c2VjcmV0LWtleQ==;BlobEndpoint=http://127.0.0.1:10000/local;QueueEndpoint=http://127.0.0.1:10001/local;TableEndpoint=http://127.0.0.1:10002/local;';
 
 const development: Env = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', AzureWebJobsStorage: EMULATOR, TENANT_ID: TENANT, SUBSCRIPTIONS: `${SUBSCRIPTION}=Local` };
 const deployed: Env = {
-  AZURE_FUNCTIONS_ENVIRONMENT: 'Production', WEBSITE_SITE_NAME: 'contoso-hsm', WEBSITE_INSTANCE_ID: '0a1b',
-  TENANT_ID: TENANT, SUBSCRIPTIONS: `${SUBSCRIPTION}=Production`, STORAGE_ACCOUNT: 'contosohsmstate',
-  CONTROL_HOST: 'control.contoso.com', HSM_SUFFIX: 'hsm.contoso.com', CONTROL_AUDIENCES: 'api://control.contoso.com', HSM_AUDIENCES: 'https://hsm.contoso.com',
+  AZURE_FUNCTIONS_ENVIRONMENT: 'Production',
+  WEBSITE_SITE_NAME: 'contoso-hsm',
+  WEBSITE_INSTANCE_ID: '0a1b',
+  TENANT_ID: TENANT,
+  SUBSCRIPTIONS: `${SUBSCRIPTION}=Production`,
+  STORAGE_ACCOUNT: 'contosohsmstate',
+  CONTROL_HOST: 'control.contoso.com',
+  HSM_SUFFIX: 'hsm.contoso.com',
+  CONTROL_AUDIENCES: 'api://control.contoso.com',
+  HSM_AUDIENCES: 'https://hsm.contoso.com',
 };
 
 const faultsOf = (env: Env): readonly string[] => {
@@ -30,10 +38,14 @@ describe('a whole configuration', () => {
     expect(config).toEqual<Omit<Config, 'parameters' | 'clockOffsetSeconds'>>({
       door: {
         hosts: { controlHost: 'management.azure.com', hsmSuffix: 'managedhsm.azure.net' },
-        tenantId: TENANT, authority: 'https://login.microsoftonline.com', subscriptions: [{ id: SUBSCRIPTION, name: 'Local' }], administrators: [],
+        tenantId: TENANT,
+        authority: 'https://login.microsoftonline.com',
+        subscriptions: [{ id: SUBSCRIPTION, name: 'Local' }],
+        administrators: [],
       },
       tokens: {
-        tenantId: TENANT, jwksUri: `https://login.microsoftonline.com/${TENANT}/discovery/v2.0/keys`,
+        tenantId: TENANT,
+        jwksUri: `https://login.microsoftonline.com/${TENANT}/discovery/v2.0/keys`,
         audiences: { control: ['https://management.azure.com', 'https://management.core.windows.net'], hsm: ['https://managedhsm.azure.net'] },
       },
       storage: { connectionString: EMULATOR },
@@ -48,9 +60,16 @@ describe('a whole configuration', () => {
     expect(config).toEqual<Omit<Config, 'parameters' | 'clockOffsetSeconds'>>({
       door: {
         hosts: { controlHost: 'control.contoso.com', hsmSuffix: 'hsm.contoso.com' },
-        tenantId: TENANT, authority: 'https://login.contoso.com', subscriptions: [{ id: SUBSCRIPTION, name: 'Production' }], administrators: [OTHER],
+        tenantId: TENANT,
+        authority: 'https://login.contoso.com',
+        subscriptions: [{ id: SUBSCRIPTION, name: 'Production' }],
+        administrators: [OTHER],
       },
-      tokens: { tenantId: TENANT, jwksUri: `https://login.contoso.com/${TENANT}/discovery/v2.0/keys`, audiences: { control: ['api://control.contoso.com'], hsm: ['https://hsm.contoso.com'] } },
+      tokens: {
+        tenantId: TENANT,
+        jwksUri: `https://login.contoso.com/${TENANT}/discovery/v2.0/keys`,
+        audiences: { control: ['api://control.contoso.com'], hsm: ['https://hsm.contoso.com'] },
+      },
       storage: { tablesEndpoint: 'https://contosohsmstate.table.core.windows.net', queuesEndpoint: 'https://contosohsmstate.queue.core.windows.net' },
     });
     expect(parameters).toMatchObject({ tenantId: TENANT, daySeconds: 86_400, functionTimeoutSeconds: 300, erasePageRows: 100 });
@@ -58,10 +77,18 @@ describe('a whole configuration', () => {
   });
 
   test('reports all faults at once, each with its setting and an example', () => {
-    expect(names(faultsOf({ AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }))).toEqual(['TENANT_ID', 'SUBSCRIPTIONS', 'CONTROL_HOST', 'HSM_SUFFIX', 'CONTROL_AUDIENCES', 'HSM_AUDIENCES', 'STORAGE_ACCOUNT']);
+    expect(names(faultsOf({ AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }))).toEqual([
+      'TENANT_ID',
+      'SUBSCRIPTIONS',
+      'CONTROL_HOST',
+      'HSM_SUFFIX',
+      'CONTROL_AUDIENCES',
+      'HSM_AUDIENCES',
+      'STORAGE_ACCOUNT',
+    ]);
     expect(() => readConfig({ ...development, TENANT_ID: 'contoso', LRO_SECONDS: 'soon' })).toThrow(
       'The settings are wrong:\n' +
-        '- TENANT_ID must be a GUID. Example: TENANT_ID=72f988bf-86f1-41af-91ab-2d7cd011db47\n' +
+        '- TENANT_ID must be a GUID. Example: TENANT_ID=2b6c1f0e-4d3a-4a57-9f1e-8c7d6b5a4f3e\n' +
         '- LRO_SECONDS must be a whole number from 0 to 3600, or recorded. Example: LRO_SECONDS=recorded',
     );
   });
@@ -174,7 +201,11 @@ describe('what is required where', () => {
   });
 
   test.each(['CONTROL_HOST', 'HSM_SUFFIX', 'CONTROL_AUDIENCES', 'HSM_AUDIENCES', 'STORAGE_ACCOUNT'])('%s, outside Development, with the reason why it is outside', (name) => {
-    expect(faultsOf({ ...deployed, [name]: undefined })).toEqual([expect.stringMatching(`^${name} is missing \\(this is not Development: AZURE_FUNCTIONS_ENVIRONMENT is not Development, WEBSITE_INSTANCE_ID is set, WEBSITE_SITE_NAME is set, `)]);
+    expect(faultsOf({ ...deployed, [name]: undefined })).toEqual([
+      expect.stringMatching(
+        `^${name} is missing \\(this is not Development: AZURE_FUNCTIONS_ENVIRONMENT is not Development, WEBSITE_INSTANCE_ID is set, WEBSITE_SITE_NAME is set, `,
+      ),
+    ]);
     expect(faultsOf({ ...development, [name]: undefined })).toEqual([]);
   });
 });
@@ -200,14 +231,43 @@ describe('the two planes', () => {
   });
 
   test.each([
-    'https://managedhsm.azure.net', 'https://MANAGEDHSM.azure.net/', 'https://contoso.managedhsm.azure.net', 'https://managedhsm.azure.net:443', 'https://managedhsm.azure.cn', 'https://managedhsm.usgovcloudapi.net',
-    'https://managedhsm.microsoftazure.de', 'https://vault.azure.net', 'https://vault.azure.net.', 'https://vault.azure.cn', 'https://vault.usgovcloudapi.net', 'https://vault.microsoftazure.de', 'https://management.azure.com/',
-    'https://management.chinacloudapi.cn', 'https://management.usgovcloudapi.net', 'https://management.microsoftazure.de', 'https://management.core.windows.net/', 'https://management.core.chinacloudapi.cn',
-    'https://management.core.usgovcloudapi.net', 'https://management.core.cloudapi.de', 'https://contoso.table.core.windows.net', 'https://graph.microsoft.com', 'https://graph.windows.net/',
-    'https://microsoftgraph.chinacloudapi.cn', 'https://graph.microsoft.us', 'https://dod-graph.microsoft.us', 'https://graph.microsoft.de', 'api://vault.azure.net',
-    'cfa8b339-82a2-471a-a3c9-0fc0be7a4093', 'api://589D5083-6f11-4d30-a62a-a4b316a14abf', '797f4846-ba00-4fd7-ba43-dac1f8f63013', '00000003-0000-0000-c000-000000000000',
+    'https://managedhsm.azure.net',
+    'https://MANAGEDHSM.azure.net/',
+    'https://contoso.managedhsm.azure.net',
+    'https://managedhsm.azure.net:443',
+    'https://managedhsm.azure.cn',
+    'https://managedhsm.usgovcloudapi.net',
+    'https://managedhsm.microsoftazure.de',
+    'https://vault.azure.net',
+    'https://vault.azure.net.',
+    'https://vault.azure.cn',
+    'https://vault.usgovcloudapi.net',
+    'https://vault.microsoftazure.de',
+    'https://management.azure.com/',
+    'https://management.chinacloudapi.cn',
+    'https://management.usgovcloudapi.net',
+    'https://management.microsoftazure.de',
+    'https://management.core.windows.net/',
+    'https://management.core.chinacloudapi.cn',
+    'https://management.core.usgovcloudapi.net',
+    'https://management.core.cloudapi.de',
+    'https://contoso.table.core.windows.net',
+    'https://graph.microsoft.com',
+    'https://graph.windows.net/',
+    'https://microsoftgraph.chinacloudapi.cn',
+    'https://graph.microsoft.us',
+    'https://dod-graph.microsoft.us',
+    'https://graph.microsoft.de',
+    'api://vault.azure.net',
+    'cfa8b339-82a2-471a-a3c9-0fc0be7a4093',
+    'api://589D5083-6f11-4d30-a62a-a4b316a14abf',
+    '797f4846-ba00-4fd7-ba43-dac1f8f63013',
+    '00000003-0000-0000-c000-000000000000',
   ])("no audience of Microsoft's own is taken outside Development: %s", (audience) => {
-    for (const name of ['CONTROL_AUDIENCES', 'HSM_AUDIENCES']) expect(faultsOf({ ...deployed, [name]: `api://ours,${audience}` })).toEqual([expect.stringMatching(`^${name} has a wrong entry, number 2: it is an audience of Microsoft's own`)]);
+    for (const name of ['CONTROL_AUDIENCES', 'HSM_AUDIENCES'])
+      expect(faultsOf({ ...deployed, [name]: `api://ours,${audience}` })).toEqual([
+        expect.stringMatching(`^${name} has a wrong entry, number 2: it is an audience of Microsoft's own`),
+      ]);
     expect(faultsOf({ ...development, CONTROL_AUDIENCES: 'api://ours', HSM_AUDIENCES: `api://others,${audience}` })).toEqual([]);
     expect(faultsOf({ ...deployed, HSM_AUDIENCES: 'api://others,https://managedhsm-azure.net,https://contoso-hsm.azurewebsites.net' })).toEqual([]);
   });
@@ -217,7 +277,12 @@ describe('development equipment', () => {
   /** As Development as it gets, and then one thing that speaks against it. All that a deployment needs is there, too. */
   const local: Env = { ...deployed, ...development, WEBSITE_SITE_NAME: undefined, WEBSITE_INSTANCE_ID: undefined, STORAGE_ACCOUNT: undefined };
   const knobs: readonly (readonly [SettingName, string])[] = [
-    ['CLOCK_OFFSET_MS', '0'], ['SECONDS_PER_RETENTION_DAY', '86400'], ['AzureWebJobsStorage', EMULATOR], ['JWKS_URI', 'http://127.0.0.1:8080/keys'], ['FUNCTION_TIMEOUT_SECONDS', '10'], ['CONTROL_AUDIENCES', 'https://management.azure.com'],
+    ['CLOCK_OFFSET_MS', '0'],
+    ['SECONDS_PER_RETENTION_DAY', '86400'],
+    ['AzureWebJobsStorage', EMULATOR],
+    ['JWKS_URI', 'http://127.0.0.1:8080/keys'],
+    ['FUNCTION_TIMEOUT_SECONDS', '10'],
+    ['CONTROL_AUDIENCES', 'https://management.azure.com'],
   ];
   const elsewhere: readonly (readonly [string, Env])[] = [
     ['another environment', { AZURE_FUNCTIONS_ENVIRONMENT: 'Staging' }],
@@ -242,7 +307,8 @@ describe('development equipment', () => {
     expect(faultsOf({ ...local, [name]: value })).toEqual([]);
   });
 
-  const endpoints = (table: string, queue = 'http://127.0.0.1:10001/local', more = ''): string => `AccountName=local;AccountKey=a2V5;TableEndpoint=${table};QueueEndpoint=${queue};${more}`;
+  const endpoints = (table: string, queue = 'http://127.0.0.1:10001/local', more = ''): string =>
+    `AccountName=local;AccountKey=a2V5;TableEndpoint=${table};QueueEndpoint=${queue};${more}`;
   test.each([
     ['an account in the cloud', 'DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=a2V5;EndpointSuffix=core.windows.net'],
     ['tables elsewhere', endpoints('https://contoso.table.core.windows.net')],
@@ -257,13 +323,18 @@ describe('development equipment', () => {
     ['a proxy', 'UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://contoso.com'],
   ])('storage is not on this machine: %s', (_case, connectionString) => {
     const env = { ...local, AzureWebJobsStorage: connectionString, STORAGE_ACCOUNT: 'contosohsmstate' };
-    expect(faultsOf(env)).toEqual([expect.stringMatching(/^AzureWebJobsStorage is for Development only, and this is not Development: AzureWebJobsStorage names no storage on this machine\. /)]);
+    expect(faultsOf(env)).toEqual([
+      expect.stringMatching(/^AzureWebJobsStorage is for Development only, and this is not Development: AzureWebJobsStorage names no storage on this machine\. /),
+    ]);
     expect(faultsOf({ ...env, AzureWebJobsStorage: undefined })).toEqual([]);
   });
 
-  test.each(['UseDevelopmentStorage=true', EMULATOR, endpoints('http://localhost:10002/local'), endpoints('http://[::1]:10002/local'), endpoints('https://127.9.9.9:10002/local')])('storage is on this machine: %s', (connectionString) => {
-    expect(readConfig({ ...local, AzureWebJobsStorage: connectionString }).storage).toEqual({ connectionString });
-  });
+  test.each(['UseDevelopmentStorage=true', EMULATOR, endpoints('http://localhost:10002/local'), endpoints('http://[::1]:10002/local'), endpoints('https://127.9.9.9:10002/local')])(
+    'storage is on this machine: %s',
+    (connectionString) => {
+      expect(readConfig({ ...local, AzureWebJobsStorage: connectionString }).storage).toEqual({ connectionString });
+    },
+  );
 
   test('a container is no sign of anything', () => {
     expect(faultsOf({ ...local, CONTAINER_NAME: 'x', CLOCK_OFFSET_MS: '1' })).toEqual([]);
@@ -294,7 +365,12 @@ describe('parameters of the services', () => {
   const parameters = (env: Env) => readConfig({ ...development, ...env }).parameters;
 
   test('carry what is set', () => {
-    expect(parameters({ TENANT_ID: TENANT.toUpperCase(), SECONDS_PER_RETENTION_DAY: '1', FUNCTION_TIMEOUT_SECONDS: '2', ERASE_PAGE_ROWS: '3' })).toMatchObject({ tenantId: TENANT, daySeconds: 1, functionTimeoutSeconds: 2, erasePageRows: 3 });
+    expect(parameters({ TENANT_ID: TENANT.toUpperCase(), SECONDS_PER_RETENTION_DAY: '1', FUNCTION_TIMEOUT_SECONDS: '2', ERASE_PAGE_ROWS: '3' })).toMatchObject({
+      tenantId: TENANT,
+      daySeconds: 1,
+      functionTimeoutSeconds: 2,
+      erasePageRows: 3,
+    });
     expect(FUNCTION_TIMEOUT_SECONDS).toBe(300);
   });
 

@@ -24,13 +24,31 @@ const optionsFor = (dataDir: string): EnvironmentOptions => ({
 
 /** Every variable of a shell in which env.sh was sourced. */
 function sourced(shell: string, dataDir: string, before: Record<string, string>): ReadonlyMap<string, string> {
-  const output = execFileSync(shell, ['-ec', '. "$FILE"; env -0'], { env: { PATH: process.env.PATH, FILE: join(dataDir, 'env.sh'), ...before }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  return new Map(output.split('\0').filter(Boolean).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  const output = execFileSync(shell, ['-ec', '. "$FILE"; env -0'], {
+    env: { PATH: process.env.PATH, FILE: join(dataDir, 'env.sh'), ...before },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return new Map(
+    output
+      .split('\0')
+      .filter(Boolean)
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
 }
 
 test.each(['bash', 'sh'])('%s of a company, after env.sh, points at us and at nothing else', (shell) => {
   writeEnvironment(root, optionsFor(root));
-  const before = { https_proxy: 'http://proxy.corp:8080', HTTPS_PROXY: 'http://proxy.corp:8080', http_proxy: 'http://proxy.corp:8080', no_proxy: '.azure.net', NO_PROXY: '.azure.com', ALL_PROXY: 'socks5://proxy.corp', all_proxy: 'socks5://proxy.corp', AZURE_CONFIG_DIR: '/home/me/.azure' };
+  const before = {
+    https_proxy: 'http://proxy.corp:8080',
+    HTTPS_PROXY: 'http://proxy.corp:8080',
+    http_proxy: 'http://proxy.corp:8080',
+    no_proxy: '.azure.net',
+    NO_PROXY: '.azure.com',
+    ALL_PROXY: 'socks5://proxy.corp',
+    all_proxy: 'socks5://proxy.corp',
+    AZURE_CONFIG_DIR: '/home/me/.azure',
+  };
   const after = sourced(shell, root, before);
   for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) expect(after.get(name)).toBe('http://127.0.0.1:8443');
   for (const name of ['NO_PROXY', 'no_proxy']) expect(after.get(name)).toBe('localhost,127.0.0.1,::1');
@@ -39,7 +57,14 @@ test.each(['bash', 'sh'])('%s of a company, after env.sh, points at us and at no
   expect(after.get('NODE_EXTRA_CA_CERTS')).toBe(join(root, 'ca.pem'));
   expect(after.get('AZURE_CONFIG_DIR')).toBe(join(root, 'azure'));
   expect([...after].join('\n')).not.toContain('corp');
-  expect(Object.fromEntries(after)).toMatchObject({ MHSM_TENANT: TENANT, MHSM_SUBSCRIPTION: '33333333-3333-4333-8333-333333333333', MHSM_EDGE_PORT: '8443', MHSM_FUNCTIONS_PORT: '7071', MHSM_CLOCK_URL: 'http://127.0.0.1:4000/clock', MHSM_CLOCK_TOKEN: 'secret' });
+  expect(Object.fromEntries(after)).toMatchObject({
+    MHSM_TENANT: TENANT,
+    MHSM_SUBSCRIPTION: '33333333-3333-4333-8333-333333333333',
+    MHSM_EDGE_PORT: '8443',
+    MHSM_FUNCTIONS_PORT: '7071',
+    MHSM_CLOCK_URL: 'http://127.0.0.1:4000/clock',
+    MHSM_CLOCK_TOKEN: 'secret',
+  });
 });
 
 test.each(["it's", 'a b', '$(touch owned)', '`touch owned`', 'a"b', 'a\\b', 'a\nb', 'ümlaut ’ ‘', '-n', '!x'])('a folder named %j is a folder, not a command', (name) => {

@@ -31,7 +31,12 @@ test('the file is made once, for its owner only, and what is added to it counts'
   const seeded = openDirectory(dataDir, TENANT);
   const file = join(dataDir, 'principals.json');
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  const added = { name: 'carol', userId: '00000000-0000-4000-8000-000000000001', clientId: '00000000-0000-4000-8000-000000000002', servicePrincipalId: '00000000-0000-4000-8000-000000000003' };
+  const added = {
+    name: 'carol',
+    userId: '00000000-0000-4000-8000-000000000001',
+    clientId: '00000000-0000-4000-8000-000000000002',
+    servicePrincipalId: '00000000-0000-4000-8000-000000000003',
+  };
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), principals: [...seeded.principals, added] }));
   expect(findUser(openDirectory(dataDir, TENANT), 'Carol@Local.Test')).toEqual(added);
 });

@@ -1,7 +1,7 @@
 // Who gets in: the table of forged tokens, each beside an accepted twin that differs in one thing, and the life of the tenant's signing keys.
+import { createHmac, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type KeyObject, createHmac, createSign, generateKeyPairSync } from 'node:crypto';
 import { type Plane, tokens } from '../../shared/adapters/tokens';
 import { ServiceError } from '../../shared/domain/errors';
 
@@ -32,8 +32,17 @@ const jwk = ({ publicKey }: Pair, kid: string, more: Claims = {}): Claims => ({ 
 
 /** A user's token for the control plane, in version 1.0. A claim of undefined is left out. */
 const user = (more: Claims = {}): Claims => ({
-  iss: `https://sts.windows.net/${TENANT}/`, tid: TENANT, aud: CONTROL, exp: NOW + 3600, nbf: NOW - 5, iat: NOW - 5,
-  oid: OBJECT_ID, appid: APPLICATION, scp: 'user_impersonation', upn: 'owner@local.test', ...more,
+  iss: `https://sts.windows.net/${TENANT}/`,
+  tid: TENANT,
+  aud: CONTROL,
+  exp: NOW + 3600,
+  nbf: NOW - 5,
+  iat: NOW - 5,
+  oid: OBJECT_ID,
+  appid: APPLICATION,
+  scp: 'user_impersonation',
+  upn: 'owner@local.test',
+  ...more,
 });
 
 const signed = (claims: unknown, head: Claims = header(), { privateKey }: Pair = ours, hash = 'sha256'): string => {
@@ -43,7 +52,10 @@ const signed = (claims: unknown, head: Claims = header(), { privateKey }: Pair =
 const bearer = (claims: unknown = user(), head?: Claims, pair?: Pair): string => `Bearer ${signed(claims, head, pair)}`;
 
 type Answer = () => Promise<Response>;
-const publishing = (...keys: readonly unknown[]): Answer => async () => Response.json({ keys });
+const publishing =
+  (...keys: readonly unknown[]): Answer =>
+  async () =>
+    Response.json({ keys });
 const outage: Answer = () => Promise.reject(new TypeError('fetch failed'));
 
 /** The adapter over a scripted key address and a clock that the test sets. */
@@ -54,11 +66,22 @@ function given(answer: Answer = publishing(jwk(ours, 'ours')), options: Partial<
     world.asked = String(address);
     return world.answer();
   };
-  const { authenticate } = tokens({ tenantId: TENANT, jwksUri: 'https://login.test/keys', audiences: { control: [CONTROL], hsm: [HSM] }, fetch: fetch as typeof globalThis.fetch, wallClock: () => world.nowMs, ...options });
+  const { authenticate } = tokens({
+    tenantId: TENANT,
+    jwksUri: 'https://login.test/keys',
+    audiences: { control: [CONTROL], hsm: [HSM] },
+    fetch: fetch as typeof globalThis.fetch,
+    wallClock: () => world.nowMs,
+    ...options,
+  });
   return { world, authenticate };
 }
 
-const outcome = (work: Promise<unknown>): Promise<string> => work.then(() => 'let in', (error: unknown) => (error instanceof ServiceError ? `${error.status} ${error.message}` : `not ours: ${String(error)}`));
+const outcome = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'let in',
+    (error: unknown) => (error instanceof ServiceError ? `${error.status} ${error.message}` : `not ours: ${String(error)}`),
+  );
 
 /** A token as long as asked for, correctly signed. */
 const tokenOfBytes = (bytes: number): string => {
@@ -115,7 +138,7 @@ const rows: readonly Row[] = [
   headRow('another type', { typ: 'refresh+jwt' }, /type 'JWT'/),
   headRow('no type', { typ: undefined }, /type 'JWT'/),
   headRow('no kid', { kid: undefined }, /name its signing key/),
-  headRow('a kid that is nobody\'s', { kid: 'other' }, /key that the tenant does not publish/),
+  headRow("a kid that is nobody's", { kid: 'other' }, /key that the tenant does not publish/),
   { rule: 'a forged signature', refused: bearer(user(), header(), foreign), reason: /signature .* not valid/ },
   { rule: 'claims changed after signing', refused: tampered(), reason: /signature .* not valid/ },
   { rule: 'claims that are a list', refused: bearer([user()]), reason: /no claims/ },
@@ -126,8 +149,8 @@ const rows: readonly Row[] = [
   claimsRow('no issuer', { iss: undefined }, /wrong issuer/),
   claimsRow('the wrong tenant', { tid: OTHER_TENANT }, /wrong tenant/),
   claimsRow('no tenant', { tid: undefined }, /wrong tenant/),
-  claimsRow('another service\'s audience', { aud: 'https://graph.microsoft.com' }, /wrong audience/),
-  claimsRow('the other plane\'s audience', { aud: HSM }, /wrong audience/),
+  claimsRow("another service's audience", { aud: 'https://graph.microsoft.com' }, /wrong audience/),
+  claimsRow("the other plane's audience", { aud: HSM }, /wrong audience/),
   claimsRow('an audience that begins right', { aud: `${CONTROL}.evil.test` }, /wrong audience/),
   claimsRow('an audience with two slashes', { aud: `${CONTROL}//` }, /wrong audience/, { aud: `${CONTROL}/` }),
   claimsRow('audiences in a list', { aud: [CONTROL] }, /wrong audience/),
@@ -165,7 +188,10 @@ describe('forged tokens, one difference each', () => {
     expect(await outcome(authenticate(bearer(user(claims)), 'control'))).toMatch(/^401 .*wrong issuer/);
   });
 
-  test.each<[Plane, string, Plane]>([['control', CONTROL, 'hsm'], ['hsm', HSM, 'control']])('a token of plane %s enters it, and not the other', async (plane, aud, other) => {
+  test.each<[Plane, string, Plane]>([
+    ['control', CONTROL, 'hsm'],
+    ['hsm', HSM, 'control'],
+  ])('a token of plane %s enters it, and not the other', async (plane, aud, other) => {
     const { authenticate } = given();
     expect(await outcome(authenticate(bearer(user({ aud })), plane))).toBe('let in');
     expect(await outcome(authenticate(bearer(user({ aud })), other))).toMatch(/wrong audience/);
@@ -225,7 +251,10 @@ describe('the caller', () => {
     expect(await callerOf({ ...claims, groups: [GROUP] })).toMatchObject({ groups: [], groupsLeftOut: true });
   });
 
-  test.each<[string, Claims]>([['other claims elsewhere', { _claim_names: { roles: 'src1' } }], ['hasgroups false', { hasgroups: false }]])('keeps its groups beside %s', async (_, claims) => {
+  test.each<[string, Claims]>([
+    ['other claims elsewhere', { _claim_names: { roles: 'src1' } }],
+    ['hasgroups false', { hasgroups: false }],
+  ])('keeps its groups beside %s', async (_, claims) => {
     expect(await callerOf({ ...claims, groups: [GROUP] })).toMatchObject({ groups: [GROUP], groupsLeftOut: false });
   });
 });
@@ -248,7 +277,8 @@ describe("the tenant's signing keys", () => {
 
   test('are not asked for by a token that is refused for its form', async () => {
     const { world, authenticate } = given();
-    for (const bad of [undefined, 'Basic x', `Bearer ${tokenOfBytes(TOKEN_BYTES_MAX + 1)}`, bearer(user(), header({ jku: 'https://evil.test' }))]) await outcome(authenticate(bad, 'control'));
+    for (const bad of [undefined, 'Basic x', `Bearer ${tokenOfBytes(TOKEN_BYTES_MAX + 1)}`, bearer(user(), header({ jku: 'https://evil.test' }))])
+      await outcome(authenticate(bad, 'control'));
     expect(world.fetches).toBe(0);
     await authenticate(bearer(), 'control');
     expect(world.fetches).toBe(1);
@@ -379,9 +409,10 @@ async function keyServer(handle: (answer: import('node:http').ServerResponse, pa
     seen();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const close = () => new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
   return { port: (server.address() as AddressInfo).port, requested, close };
 }

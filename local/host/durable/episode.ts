@@ -29,6 +29,9 @@ const ENDED: Readonly<Record<'completed' | 'failed' | 'terminated', { readonly s
   terminated: { status: 'Terminated', code: 5 },
 };
 
+/** Results and firings belong to the execution that asked for them; the next one counts from 0 again. */
+const OF_AN_EXECUTION: readonly number[] = [eventType.taskCompleted, eventType.taskFailed, eventType.timerFired];
+
 const decided = (decision: Decision, timestamp: string): HistoryEvent =>
   decision.kind === 'timer'
     ? historyEvent({ EventType: eventType.timerCreated, FireAt: decision.fireAt }, timestamp, decision.id)
@@ -72,7 +75,7 @@ export function afterEpisode(episode: Episode, answer: Answer, verdict: Verdict,
           ...ending.carriedOver,
           historyEvent({ EventType: eventType.orchestratorCompleted }, startedAt),
         ],
-        inbox: now.inbox.slice(episode.taken),
+        inbox: now.inbox.slice(episode.taken).filter((event) => !OF_AN_EXECUTION.includes(event.EventType)),
         timers: [],
       }),
     };

@@ -11,7 +11,7 @@ export type DurableClock = {
 /** The part of a registered function that the engine uses. */
 export type DurableFunction = { readonly name: string; readonly trigger: { readonly type: string; readonly name: string } };
 
-export type DurableCore<F extends DurableFunction> = {
+type DurableCore<F extends DurableFunction> = {
   functions(): readonly F[];
   /** Rejects with the error that the function threw. */
   invoke(fn: F, inputs: { name: string; data: { string: string } }[]): Promise<{ readonly returnValue?: RpcValue | null | undefined }>;

@@ -11,7 +11,7 @@ export type Task = {
   readonly whenDone: (next: (outcome: Outcome) => void) => void;
 };
 
-export type Outcome = { readonly value: unknown; readonly error?: Error };
+type Outcome = { readonly value: unknown; readonly error?: Error };
 
 export function openTask(): Task {
   let outcome: Outcome | undefined;

@@ -22,7 +22,7 @@ function storageEarliness({ fireAt, createdAt }: TimerInQuestion): number {
   return Math.max(0, Math.min((delay - 1) % 1000, delay - QUICKEST_POLL_MS));
 }
 
-/** The instances of one engine at work. `stamp` gives the next history timestamp. */
+/** The instances of one engine at work, over a store that is loaded. `stamp` gives the next history timestamp. */
 export function instancesAtWork<F extends DurableFunction>(options: DurableOptions<F>, store: InstanceStore, stamp: () => string, newId: () => string) {
   const { clock, core } = options;
   const limits = { maximumShortMs: options.maximumShortTimerMs ?? 6 * DAY_MS, segmentMs: options.longTimerSegmentMs ?? 3 * DAY_MS };
@@ -107,6 +107,11 @@ export function instancesAtWork<F extends DurableFunction>(options: DurableOptio
       return answerOfError(error);
     }
   };
+  const knowsActivity = (instanceId: string, name: string): boolean => {
+    const isKnown = find('activityTrigger', name) !== undefined;
+    if (!isKnown) options.log(`Durable instance ${instanceId} calls the activity '${name}', which does not exist: it hangs, as on Azure.`);
+    return isKnown;
+  };
   const runEpisode = async (live: Live): Promise<void> => {
     const { instanceId, name } = live.record;
     await options.pace?.({ kind: 'episode', instanceId, name });
@@ -114,9 +119,10 @@ export function instancesAtWork<F extends DurableFunction>(options: DurableOptio
     const episode = nextEpisode(live.record, stamp());
     const answer = await ask(live.record, orchestrationPayload({ ...episode, instanceId, input: live.record.input, limits }));
     if (!isCurrent(live)) return;
-    const verdict = replay(episode.past, episode.fresh, answer, { name, limits, knowsActivity: (activity) => find('activityTrigger', activity) !== undefined });
+    const verdict = replay(episode.past, episode.fresh, answer, { name, limits, knowsActivity: (activity) => knowsActivity(instanceId, activity) });
     const { record, history } = afterEpisode(episode, answer, verdict, stamp, newId);
     if (verdict.ending) disarmAll(live);
+    if (verdict.ending?.kind === 'failed') options.log(`Durable instance ${instanceId} failed: ${String(verdict.ending.output).split('\n')[0]}`);
     if (isOver(record(live.record))) await store.saveHistory(instanceId, history);
     if (!isCurrent(live)) return;
     const before = live.record;

@@ -18,7 +18,7 @@ beforeEach(() => acted.splice(0));
 const DAY_MS = 86_400_000;
 const NOON = Date.parse('2027-01-01T12:00:00Z');
 
-async function given(options: { timersEarly?: boolean; pace?: (work: Work) => Promise<void> } = {}) {
+async function given(options: { timersEarly?: boolean; pace?: (work: Work) => Promise<void>; core?: Pick<typeof core, 'functions' | 'invoke'> } = {}) {
   const clock = testClock(NOON);
   const lines: string[] = [];
   const engine = await createDurable({
@@ -115,12 +115,13 @@ describe.each(['timer first', 'termination first'])('a firing and a termination 
   });
 });
 
-test('an activity that is not there hangs the instance; so does a retry interval over the longest timer', async () => {
-  const { clock, start, state } = await given();
+test('an activity that is not there hangs the instance, and the log says so; a retry interval over the longest timer hangs it too', async () => {
+  const { clock, start, state, lines } = await given();
   await start('misspelt', 'a');
   await start('retriesTooSlowly', 'b');
   await clock.advance(100 * DAY_MS);
   expect([state('a'), state('b')]).toEqual(['Running', 'Running']);
+  expect(lines).toEqual(["Durable instance a calls the activity 'acct', which does not exist: it hangs, as on Azure."]);
 });
 
 test('an orchestrator that is not there, or an id of an entity, is accepted and then fails', async () => {
@@ -139,6 +140,25 @@ test.each([
   const { engine, start } = await given();
   await start(name, 'x');
   expect(engine.get('x')).toMatchObject({ runtimeStatus: 'Failed', output: `Orchestrator function '${name}' failed: the embedded Durable engine does not support ${call}` });
+});
+
+test('what fires for an execution that continueAsNew is ending does not touch the next one; an event of its last batch is carried over', async () => {
+  let midway = () => {};
+  const invoke: typeof core.invoke = async (...given) => {
+    const result = await core.invoke(...given);
+    midway();
+    return result;
+  };
+  const { clock, engine, start } = await given({ core: { functions: core.functions, invoke } });
+  await start('cancelsAndBegins', 'x', { n: 0 });
+  midway = () => {
+    midway = () => {};
+    clock.jump(NOON + 5001);
+    clock.ring(); // the cancelled timer 0
+  };
+  await engine.raiseEvent('x', 'Go', null);
+  await clock.settle();
+  expect((await engine.history('x')).map((event) => event.EventType)).toEqual([12, 0, 15, 13, 10, 13]);
 });
 
 test('a suspended instance keeps what happens meanwhile and goes on with it when resumed', async () => {

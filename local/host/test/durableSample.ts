@@ -52,6 +52,15 @@ export function registerSample(df: DurableFunctions, act: (input: unknown) => un
     else yield context.df.waitForExternalEvent('Never') as never;
     return 'not an output';
   });
+  df.app.orchestration('cancelsAndBegins', function* (context) {
+    const { n = 0 } = context.df.getInput();
+    const timer = context.df.createTimer(after(context, 5000));
+    if (n > 0) return yield timer as never;
+    yield context.df.Task.any([timer, context.df.waitForExternalEvent('Go')]) as never;
+    timer.cancel();
+    context.df.continueAsNew({ n: 1 });
+    return 'not an output';
+  });
   df.app.orchestration('hopsOnce', function* (context) {
     yield context.df.createTimer(after(context, 5000)) as never;
     return 'at the deadline';

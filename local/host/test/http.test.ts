@@ -101,7 +101,13 @@ test('a path with a NUL is none', () => expect(decodePath('/a%00')).toBeUndefine
 test.each([
   ['', []],
   ['?', []],
-  ['?a=1&&b', [['a', '1'], ['b', '']]],
+  [
+    '?a=1&&b',
+    [
+      ['a', '1'],
+      ['b', ''],
+    ],
+  ],
   ['?a=1&A=2&a=3', [['A', '1,2,3']]],
   ['?%61=%2B+%zz', [['a', '+ %zz']]],
 ])('the query %s', (raw, entries) => expect([...parseQuery(raw)]).toEqual(entries));

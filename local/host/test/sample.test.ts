@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { type Child, startChild } from './child';
 
+jest.setTimeout(30_000); // each test starts processes
+
 const KEY = Buffer.from('a key of these tests only').toString('base64');
 
 let azurite: ChildProcess;

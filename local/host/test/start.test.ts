@@ -7,6 +7,8 @@ import { globPattern } from '../appFiles';
 import { parseTimeSpan, readHostJson } from '../settings';
 import { type Child, startChild } from './child';
 
+jest.setTimeout(30_000); // each test starts processes
+
 let folder: string;
 const children: Child[] = [];
 beforeAll(() => {
@@ -22,7 +24,12 @@ let apps = 0;
 function app(code: string, files: Readonly<Record<string, string>> = {}): string {
   apps += 1;
   const root = join(folder, `app${apps}`);
-  const all = { 'package.json': '{"main":"app.js"}', 'host.json': '{"version":"2.0","extensions":{"http":{"routePrefix":""}}}', 'app.js': `const { app, input, output } = require('@azure/functions');\n${code}`, ...files };
+  const all = {
+    'package.json': '{"main":"app.js"}',
+    'host.json': '{"version":"2.0","extensions":{"http":{"routePrefix":""}}}',
+    'app.js': `const { app, input, output } = require('@azure/functions');\n${code}`,
+    ...files,
+  };
   for (const [name, text] of Object.entries(all)) {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), text);
@@ -46,9 +53,21 @@ const refused: readonly (readonly [name: string, code: string, message: RegExp])
   ['a blob trigger', `app.storageBlob('b', { path: 'x/{n}', connection: 'S', handler: async () => {} });`, /function "b".*blobTrigger.*not supported/],
   ['a service bus trigger', `app.serviceBusQueue('s', { queueName: 'q', connection: 'S', handler: async () => {} });`, /function "s".*serviceBusTrigger.*not supported/],
   ['an entity', `require('durable-functions').app.entity('e', () => {});`, /function "e".*entityTrigger.*not supported/],
-  ['a blob input', `app.http('h', { extraInputs: [input.storageBlob({ path: 'a/b', connection: 'S' })], handler: async () => ({}) });`, /function "h".*blob.*\(in\).*not supported/],
-  ['a table output', `app.http('h', { extraOutputs: [output.table({ tableName: 't', connection: 'S' })], handler: async () => ({}) });`, /function "h".*table.*\(out\).*not supported/],
-  ['a retry policy', `app.timer('t', { schedule: '0 0 * * * *', retry: { strategy: 'fixedDelay', maxRetryCount: 1, delayInterval: 5 }, handler: async () => {} });`, /function "t".*retry/],
+  [
+    'a blob input',
+    `app.http('h', { extraInputs: [input.storageBlob({ path: 'a/b', connection: 'S' })], handler: async () => ({}) });`,
+    /function "h".*blob.*\(in\).*not supported/,
+  ],
+  [
+    'a table output',
+    `app.http('h', { extraOutputs: [output.table({ tableName: 't', connection: 'S' })], handler: async () => ({}) });`,
+    /function "h".*table.*\(out\).*not supported/,
+  ],
+  [
+    'a retry policy',
+    `app.timer('t', { schedule: '0 0 * * * *', retry: { strategy: 'fixedDelay', maxRetryCount: 1, delayInterval: 5 }, handler: async () => {} });`,
+    /function "t".*retry/,
+  ],
   ['a schedule that is none', `app.timer('t', { schedule: 'hourly', handler: async () => {} });`, /function "t".*"hourly"/],
   ['a setting that is missing', `app.timer('t', { schedule: '%MISSING%', handler: async () => {} });`, /function "t".*MISSING/],
   ['a queue without a connection', `app.storageQueue('q', { queueName: 'queue', connection: 'MISSING_STORAGE', handler: async () => {} });`, /function "q".*MISSING_STORAGE/],
@@ -120,7 +139,10 @@ test('the clock never goes back behind what was kept', async () => {
 test('host.json is overridden by the environment, and what is wrong in it is named', async () => {
   const root = app('', { 'host.json': '{"version":"2.0","extensions":{"queues":{"batchSize":4}}}' });
   const read = (environment: NodeJS.ProcessEnv) => readHostJson(root, environment);
-  expect(await read({ AzureFunctionsJobHost__extensions__http__RoutePrefix: 'v1/' })).toMatchObject({ http: { routePrefix: 'v1' }, queues: { batchSize: 4, newBatchThreshold: 2 } });
+  expect(await read({ AzureFunctionsJobHost__extensions__http__RoutePrefix: 'v1/' })).toMatchObject({
+    http: { routePrefix: 'v1' },
+    queues: { batchSize: 4, newBatchThreshold: 2 },
+  });
   await expect(read({ AzureFunctionsJobHost__functionTimeout: 'soon' })).rejects.toThrow(/functionTimeout/);
   await expect(read({ AzureFunctionsJobHost__extensions__queues__batchSize: 'many' })).rejects.toThrow(/batchSize/);
 });

@@ -55,20 +55,28 @@ export async function conclude(world: World): Promise<void> {
   await passDates(world);
   if (world.random.chance(0.5)) await timersAlone(world);
   const host = world.hosts[0] as Host;
-  for (let pass = 0; pass < 3; pass++) {
-    passTime(world, pass === 0 ? 0 : 2 * world.timeoutSeconds);
-    await runToEnd(world, await start(world, { kind: 'sweep' }, host));
-    await drainMessages(world, host);
+  await sweepAndClean(world, host);
+  // What the first sweep soft-deleted with its group is due in its turn.
+  await passDates(world);
+  for (let pass = 0; pass < 2; pass++) {
+    await sweepAndClean(world, host);
+    passTime(world, 2 * world.timeoutSeconds);
   }
+  await sweepAndClean(world, host);
   if (world.violation) throw world.violation;
   audit(world);
   for (const [name, versions] of world.history.hsms) {
     const purgeAt = versions.at(-1)?.value?.deletion?.purgeAt;
-    demand(purgeAt === undefined || purgeAt > nowOf(world), 'I15', () => `${name} was due, and three sweeps have left it`);
+    demand(purgeAt === undefined || purgeAt > nowOf(world), 'I15', () => `${name} was due, and four sweeps have left it`);
   }
   if (world.profile.frozen) return;
-  for (const [incarnation, debt] of world.history.debts) demand(debt.closedTick < Number.POSITIVE_INFINITY, 'I2', () => `the debt of ${incarnation} is still there after three sweeps, their messages worked off`);
-  for (const [address, versions] of world.history.groups) demand(!versions.at(-1)?.value?.deleting, 'groups', () => `${address} is still marked after three sweeps`);
+  for (const [incarnation, debt] of world.history.debts) demand(debt.closedTick < Number.POSITIVE_INFINITY, 'I2', () => `the debt of ${incarnation} is still there after four sweeps, their messages worked off`);
+  for (const [address, versions] of world.history.groups) demand(!versions.at(-1)?.value?.deleting, 'groups', () => `${address} is still marked after four sweeps`);
+}
+
+async function sweepAndClean(world: World, host: Host): Promise<void> {
+  await runToEnd(world, await start(world, { kind: 'sweep' }, host));
+  await drainMessages(world, host);
 }
 
 /** Past every date that is stored, and past the lives of all executions. */

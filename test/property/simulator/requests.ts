@@ -13,10 +13,11 @@ export const GROUPS = [{ subscription: 's1', group: 'g1' }, { subscription: 's1'
 
 export function anyTask(world: World): ClientTask {
   const kind = pickWeighted(world.random, world.profile.commands);
-  return taskOf(kind, anyWhere(world), {
+  const where = anyWhere(world);
+  return taskOf(kind, where, {
     item: kind === 'list' ? world.random.pick(['group', '']) : world.random.pick(['x', 'y', 'z']),
     limit: world.random.chance(0.3) ? 1 : 0,
-    request: anyRequest(world, kind),
+    request: anyRequest(world, kind, where),
   });
 }
 
@@ -33,8 +34,8 @@ function anyWhere({ random, profile, history }: World): Where {
   return { name, subscription: random.pick(['s1', 's1', 's2']), group: random.pick(['g1', 'g2']), location: random.pick(['westus', 'westus', 'eastus']) };
 }
 
-function anyRequest({ random }: World, kind: ClientTask['kind']): HsmRequest {
-  const common = { recover: kind === 'recover', ...(kind !== 'patch' && { location: random.chance(0.93) ? 'westus' : 'eastus' }), ...(kind === 'put' && { administrators: ADMINISTRATORS }) };
+function anyRequest({ random }: World, kind: ClientTask['kind'], { location }: Where): HsmRequest {
+  const common = { recover: kind === 'recover', ...(kind !== 'patch' && { location }), ...(kind === 'put' && { administrators: ADMINISTRATORS }) };
   return {
     ...common,
     ...(kind === 'protect' && { administrators: ADMINISTRATORS, purgeProtection: true }),

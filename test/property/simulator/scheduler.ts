@@ -56,8 +56,11 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     await advance(world, call, world.random.pick(fates));
   },
 
-  crash(world) {
-    const host = pickHost(world);
+  async crash(world) {
+    const calls = [...openCalls(world, false), ...openCalls(world, true)];
+    const at = calls.length && world.random.chance(0.7) ? world.random.pick(calls) : undefined;
+    if (at?.phase === 'asked' && world.random.chance(0.5)) await advance(world, at, 'effect only');
+    const host = at?.execution.host ?? pickHost(world);
     tell(world, () => `-- ${host.name} crashes`);
     for (const execution of world.executions.filter((each) => each.host === host)) die(world, execution, 'dies with its host');
     if (world.random.chance(0.3)) host.skewSeconds = skewOf(world.random, world.profile, world.daySeconds);
