@@ -17,11 +17,12 @@ const ACCOUNT = 'devstoreaccount1';
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;
 /**
- * Azurite, ended in order when its parent has gone in whatever way: it writes to disk every few seconds only, and at SIGTERM. A second SIGTERM would
- * cut that short, and an open channel to the parent would keep it from ending.
+ * Azurite, ended in order when its parent has gone in whatever way: it writes to disk every few seconds only, and at SIGTERM. A second SIGTERM, or
+ * printing to a parent that has gone, would cut that short, and an open channel to the parent would keep it from ending.
  */
 const CHILD = `
 let ending = false;
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 process.once('SIGTERM', () => { ending = true; if (process.connected) process.disconnect(); });
 process.once('disconnect', () => ending || process.kill(process.pid, 'SIGTERM'));
 require(${JSON.stringify(require.resolve('azurite/dist/src/azurite.js'))});`;
@@ -64,8 +65,8 @@ export async function startAzurite({
   }
 }
 
-/** The connection string of the account at given ports: Azurite's own, or those of a proxy in front of it. */
-export const connectionString = (accountKey: string, ports: AzuritePorts): string =>
+/** The connection string of the account at given ports. */
+const connectionString = (accountKey: string, ports: AzuritePorts): string =>
   [
     'DefaultEndpointsProtocol=http',
     `AccountName=${ACCOUNT}`,

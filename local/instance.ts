@@ -45,6 +45,9 @@ export type Instance = {
 export const TENANT_ID = '11111111-1111-4111-8111-111111111111';
 export const SUBSCRIPTION_ID = '22222222-2222-4222-8222-222222222222';
 
+/** SDKs would send requests for this machine's own storage to a proxy named by these. */
+const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
+
 /** Says that a folder is ours, and in which form its files are. */
 const MARKER_FILE = 'managed-hsm.json';
 const MARKER = { format: 1 };
@@ -64,6 +67,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
 }
 
 async function start(options: InstanceOptions, started: (() => Promise<void>)[]): Promise<Omit<Instance, 'stop'>> {
+  for (const name of PROXY_VARIABLES) delete process.env[name];
   const dataDir = options.inMemory ? temporaryFolder(started) : openDataFolder(options.dataDir);
   const directory = openDirectory(dataDir, TENANT_ID);
   const entraOptions = { tenantId: TENANT_ID, directory, signingKey: await openSigningKey(dataDir) };

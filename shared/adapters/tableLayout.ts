@@ -5,7 +5,7 @@ import type { Transaction, Value } from '../domain/plan';
 /** Table Storage's own limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model, …/performing-entity-group-transactions. */
 export const LIMITS = { entityBytes: 1_048_576, transactionRows: 100, transactionBytes: 4_194_304, textBytes: 65_536, keyBytes: 1024, columns: 252 } as const;
 
-export type Column = string | boolean | number;
+type Column = string | boolean | number;
 
 /** A column that holds JSON text. */
 const JSON_SUFFIX = '_json';

@@ -14,9 +14,9 @@ export type TokenCredential = { getToken(scopes: string | string[]): Promise<{ r
 export type StorageAccount = { readonly connectionString: string } | { readonly tableEndpoint: string; readonly queueEndpoint: string; readonly credential: TokenCredential };
 
 /** In milliseconds: one try of a read, a read with its repeats, a transaction (one try). */
-export type StorageTimeouts = { readonly readTryMs: number; readonly readMs: number; readonly transactionMs: number };
+type StorageTimeouts = { readonly readTryMs: number; readonly readMs: number; readonly transactionMs: number };
 
-export const DEFAULT_TIMEOUTS: StorageTimeouts = { readTryMs: 5_000, readMs: 10_000, transactionMs: 10_000 };
+const DEFAULT_TIMEOUTS: StorageTimeouts = { readTryMs: 5_000, readMs: 10_000, transactionMs: 10_000 };
 
 const PAGE_ROWS_MAX = 1000;
 const READ_RETRIES = { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 } as const;
@@ -61,7 +61,10 @@ export function tables(
   async function clocked<T>(read: (answered: Answered) => Promise<T>): Promise<Clocked<T>> {
     let date: string | undefined;
     try {
-      const found = await read({ abortSignal: AbortSignal.timeout(timeouts.readMs), onResponse: ({ headers }) => void (date = headers.get('date')) });
+      const onResponse: Answered['onResponse'] = ({ headers }) => {
+        date = headers.get('date');
+      };
+      const found = await read({ abortSignal: AbortSignal.timeout(timeouts.readMs), onResponse });
       const storageAt = toInstant(date);
       return { found, now: storageAt + offsetSeconds(), storageAt };
     } catch (error) {

@@ -103,22 +103,40 @@ export const providerOperations = async (): Promise<Answer> =>
     })),
   });
 
-/** Of all resources only managed HSMs can be; clients ask for vaults here, of which there are none. */
+/** Of all resources only managed HSMs can be; clients look for vaults here too, of which there are none. */
 export const resources = async (call: Call): Promise<Answer> => {
-  const filter = (call.query.get('$filter') ?? '').toLowerCase();
-  if (!filter.includes("resourcetype eq 'microsoft.keyvault/managedhsms'")) return ok({ value: [] });
-  const { items } = await call.hsms.list(call.path.subscription, undefined, {});
+  const wanted = filterOf(call.query.get('$filter'));
+  if ((wanted.get('resourcetype') ?? HSM_TYPE.toLowerCase()) !== HSM_TYPE.toLowerCase()) return ok({ value: [] });
+  const { items } = await call.hsms.list(call.path.subscription, call.path.group, {});
+  const shown = items.filter(
+    ({ record }) => [wanted.get('name') ?? record.name, wanted.get('resourcegroup') ?? record.group].join('/').toLowerCase() === `${record.name}/${record.group}`.toLowerCase(),
+  );
   return ok({
-    value: items.map(({ record: { subscription: id, group, name, settings } }) => ({
-      id: `/subscriptions/${id}/resourceGroups/${group}/providers/Microsoft.KeyVault/managedHSMs/${name}`,
+    value: shown.map(({ record: { subscription: id, group, name, settings } }) => ({
+      id: `/subscriptions/${id}/resourceGroups/${group}/providers/${HSM_TYPE}/${name}`,
       name,
-      type: 'Microsoft.KeyVault/managedHSMs',
+      type: HSM_TYPE,
       sku: settings.sku,
       location: locationKey(settings.location),
       tags: settings.tags,
     })),
   });
 };
+
+const HSM_TYPE = 'Microsoft.KeyVault/managedHSMs';
+
+/** `a eq 'x' and b eq 'y'`, the form in which az and the SDKs ask, in lower case. @throws InvalidParameter for another form */
+function filterOf(text: string | undefined): ReadonlyMap<string, string> {
+  const terms = (text ?? '').split(/\s+and\s+/i).filter((term) => term.trim() !== '');
+  return new Map(
+    terms.map((term) => {
+      const [, member, value] = /^\s*(\w+)\s+eq\s+'([^']*)'\s*$/i.exec(term) ?? [];
+      if (member === undefined || value === undefined)
+        throw refuse('InvalidParameter', { name: '$filter', rule: "give terms such as resourceType eq 'Microsoft.KeyVault/managedHSMs', joined by and." });
+      return [member.toLowerCase(), value.toLowerCase()] as const;
+    }),
+  );
+}
 
 export const putGroup = async ({ groups, path, body }: Call): Promise<Answer> => {
   if (path.group === undefined) throw refuse('InvalidResourceGroup', { group: path.display.group.slice(0, 96) });
@@ -130,6 +148,14 @@ export const putGroup = async ({ groups, path, body }: Call): Promise<Answer> =>
     throw refuse('LocationNotAvailable', { location: location.slice(0, 64), type: 'Microsoft.Resources/resourceGroups', known: REGIONS.map(locationKey).join(', ') });
   const { record, created } = await groups.put(groupPath(path), location, tags);
   return { status: created ? 201 : 200, body: resourceGroup(path.subscription, record) };
+};
+
+/** PATCH: tags alone can change. */
+export const patchGroup = async ({ groups, path, body }: Call): Promise<Answer> => {
+  const tags = textsOf(body, 'tags');
+  if (tags) checkTags(tags);
+  const { location } = await groups.show(groupPath(path));
+  return ok(resourceGroup(path.subscription, (await groups.put(groupPath(path), location, tags)).record));
 };
 
 export const getGroup = async ({ groups, path }: Call): Promise<Answer> => ok(resourceGroup(path.subscription, await groups.show(groupPath(path))));

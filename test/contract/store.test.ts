@@ -31,7 +31,10 @@ afterAll(async () => {
 function onMemory(): World {
   let empty = 0;
   const memory = createMemoryStore({ now: () => CLOCK, offsetSeconds: () => OFFSET_SECONDS, emptyPages: () => empty-- > 0 });
-  return { store: memory.asStore(), emptyPage: () => void (empty = 1) };
+  const emptyPage = () => {
+    empty = 1;
+  };
+  return { store: memory.asStore(), emptyPage };
 }
 
 async function onAzurite(tablePrefix = prefix()): Promise<World> {

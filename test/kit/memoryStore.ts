@@ -5,7 +5,7 @@ import type { Instant } from '../../shared/domain/time';
 import type { Clocked, Page, Range, Store, TransactAnswer } from '../../shared/ports';
 
 export type MemoryStore = ReturnType<typeof createMemoryStore>;
-export type StoredRow = Row<Value> & { readonly table: Table };
+type StoredRow = Row<Value> & { readonly table: Table };
 
 type Partition = { readonly rows: Map<string, Row<Value>>; sorted: readonly string[] | undefined };
 type Partitions = { readonly all: Map<string, Partition>; sorted: readonly string[] | undefined };

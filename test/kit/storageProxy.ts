@@ -6,11 +6,11 @@ import type { Azurite, AzuritePorts } from '../../local/azurite';
 type Service = keyof AzuritePorts;
 
 /** `path` with its query, as sent. The body of a transaction is the text of its $batch. */
-export type StorageRequest = { readonly service: Service; readonly method: string; readonly path: string; readonly body: string };
+type StorageRequest = { readonly service: Service; readonly method: string; readonly path: string; readonly body: string };
 export type Matches = (request: StorageRequest) => boolean;
 
 /** What becomes of a request: `loseAnswer` stores it and destroys the connection, `reset` destroys that at once; an answer of the proxy's own never reaches the storage. */
-export type Fate = 'forward' | 'loseAnswer' | 'reset' | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
+type Fate = 'forward' | 'loseAnswer' | 'reset' | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
 
 export type StorageProxy = Awaited<ReturnType<typeof startStorageProxy>>;
 

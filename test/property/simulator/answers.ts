@@ -33,7 +33,7 @@ const sawGroup = (world: World, execution: Execution, { subscription, group }: C
 function checkRefusal(world: World, execution: Execution, error: string): void {
   const { task } = execution;
   const name = `#${execution.id} (${task.kind}) was told ${error}`;
-  if (error === 'Unfinished') return demand(execution.unknowns > 0, 'answers', () => `${name}, though every answer came`);
+  if (error === 'Unfinished') return checkUnfinished(world, execution, name);
   if (error === 'Unavailable' || error === 'Error: lost') return demand(execution.faults > 0, 'answers', () => `${name}, though no call failed`);
   const acts = execution.changes.filter((change) => change.kind !== 'expire');
   demand(acts.length === 0, 'I12', () => `${name}, though its ${acts[0]?.kind} is stored`);
@@ -47,6 +47,15 @@ function checkRefusal(world: World, execution: Execution, error: string): void {
   const explained = refusals(task)[error];
   demand(explained !== undefined, 'answers', () => `${name}: nothing explains that`);
   demand(sawHsm(world, execution, task.where.name, explained), 'I5', () => `${name}, which no state between question and answer explains`);
+}
+
+/** Not to know is honest only if the read-back could not tell. */
+function checkUnfinished(world: World, execution: Execution, name: string): void {
+  demand(execution.unknowns > 0, 'answers', () => `${name}, though every answer came`);
+  const own = execution.changes.at(-1);
+  if (!own || own.tick > execution.lastReadTick) return;
+  const stands = current(world.history.hsms, own.name);
+  demand(stands?.fromTick !== own.tick, 'answers', () => `${name}, though its ${own.kind} was stored before it read back, and stands`);
 }
 
 /** When each refusal is right, from the table on paper and contract.md's errors. */

@@ -11,7 +11,7 @@ import { type Change, type Execution, type World, hostNow, instantText, nowOf } 
 /** Judges one change of a record and notes it. @throws Violation */
 export function recordChanged(world: World, execution: Execution, name: string, was: HsmRecord | undefined, is: HsmRecord | undefined, debt: HsmDebt | undefined): void {
   if (was && is) demand(was.incarnation === is.incarnation, 'I7', () => `#${execution.id} replaced ${name} (${was.incarnation}) by another incarnation (${is.incarnation})`);
-  const kind = kindOf(world, execution, was, is);
+  const kind = kindOf(execution, was, is);
   const incarnation = (is ?? was)?.incarnation ?? '';
   const where = `#${execution.id} (${execution.task.kind}): ${kind} of ${name} (${incarnation})`;
   demand(mayDo(execution.task, kind, was, is), 'table', () => `${where} is not its business`);
@@ -23,17 +23,16 @@ export function recordChanged(world: World, execution: Execution, name: string, 
   else if (kind === 'recover') recovered(world, execution, where, was as HsmRecord, is as HsmRecord);
   else if (kind === 'update') updated(world, execution, where, was as HsmRecord, is as HsmRecord);
   else removed(world, execution, where, was as HsmRecord, debt, kind);
-  execution.changes.push({ kind, name, incarnation, after: is });
+  execution.changes.push({ kind, name, incarnation, after: is, tick: world.tick });
 }
 
-function kindOf(world: World, execution: Execution, was: HsmRecord | undefined, is: HsmRecord | undefined): Change['kind'] {
+function kindOf(execution: Execution, was: HsmRecord | undefined, is: HsmRecord | undefined): Change['kind'] {
   if (!was) return 'create';
   if (!is) {
     demand(was.deletion !== undefined, 'I8', () => `#${execution.id} (${execution.task.kind}) purged ${was.name} (${was.incarnation}), which is not deleted`);
     return execution.task.kind === 'purge' ? 'purge' : 'expire';
   }
   if (was.deletion && is.deletion) demand(false, 'I9', () => `#${execution.id} (${execution.task.kind}) changed a deleted record, ${was.name} (${was.incarnation})`);
-  void world;
   return !was.deletion && is.deletion ? 'delete' : was.deletion ? 'recover' : 'update';
 }
 

@@ -39,6 +39,7 @@ export async function start(world: World, task: Task, host: Host): Promise<Execu
     cell: undefined,
     wrote: 'no',
     firstReadAt: undefined,
+    lastReadTick: 0,
   };
   world.executions.push(execution);
   if (task.kind === 'erase' && task.message) task.message.busy += 1;
@@ -175,6 +176,7 @@ function portsOf(world: World, execution: Execution): Ports {
   const unknown = (): Outcome => ({ value: { kind: 'unknown' } satisfies TransactAnswer });
   const noteRead = (table: string, partition: string, row: string): void => {
     execution.firstReadAt ??= world.storageAt;
+    execution.lastReadTick = world.tick;
     if (table !== 'hsms' || row !== HSM_ROW || execution.wrote === 'unknown') return;
     execution.wrote = 'no';
     execution.cell = cellOf(world, execution.task, partition);

@@ -26,7 +26,7 @@ export type Call = {
 };
 
 /** A change of one HSM's record that an execution brought about. */
-export type Change = { readonly kind: 'create' | 'update' | 'delete' | 'recover' | 'purge' | 'expire'; readonly name: string; readonly incarnation: string; readonly after: unknown };
+export type Change = { readonly kind: 'create' | 'update' | 'delete' | 'recover' | 'purge' | 'expire'; readonly name: string; readonly incarnation: string; readonly after: unknown; readonly tick: number };
 
 export type Execution = {
   readonly id: number;
@@ -52,6 +52,7 @@ export type Execution = {
   cell: string | undefined;
   wrote: 'no' | 'unknown' | 'stored' | 'refused';
   firstReadAt: Instant | undefined;
+  lastReadTick: number;
 };
 
 export type TimerInstance = { readonly input: Timer; status: 'running' | 'completed' | 'terminated' | 'lost'; nextAt: Instant; failures: number; looking: number };
