@@ -49,7 +49,7 @@ export const SUBSCRIPTION_ID = '22222222-2222-4222-8222-222222222222';
 const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
 
 /** Says that a folder is ours, and in which form its files are. */
-const MARKER_FILE = 'managed-hsm.json';
+export const MARKER_FILE = 'managed-hsm.json';
 const MARKER = { format: 1 };
 
 /** @throws Error of one line, with nothing left running: a foreign data folder, a port in use, storage that does not come up */

@@ -51,7 +51,7 @@ export type RegisteredFunction = {
   readonly callback: unknown;
   readonly retryOptions?: unknown;
 };
-export type InvocationResult = { readonly returnValue?: RpcTypedData; readonly outputData: readonly NamedData[] };
+type InvocationResult = { readonly returnValue?: RpcTypedData; readonly outputData: readonly NamedData[] };
 
 export type FunctionsCore = {
   /** In the order of registration, without those that are switched off. */

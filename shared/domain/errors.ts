@@ -126,6 +126,9 @@ export const errors = {
   },
   OperationInProgress: { status: 409, code: 'Conflict', message: text('Another operation on this resource is still in progress. Wait until it has ended, then try again.') },
   Contended: { status: 409, code: 'Conflict', message: text('The resource was changed by other requests at the same time. Read it again, then repeat the request.') },
+  // Keys
+  BadParameter: { status: 400, code: 'BadParameter', message: (e: { reason: string }) => e.reason },
+  Throttled: { status: 429, code: 'Throttled', message: text('Too many keys are being generated. Try again later.'), retryAfterSeconds: 5 },
   // The service itself
   Unavailable: { status: 503, code: 'ServiceUnavailable', message: text('The service is temporarily unavailable. Try again.'), retryAfterSeconds: 5 },
   Unfinished: {

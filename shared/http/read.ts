@@ -38,9 +38,10 @@ export function booleanOf(of: Members, name: string): boolean | undefined {
   return value;
 }
 
-/** Any JSON number; what numbers are allowed is the domain's affair. */
+/** A JSON number, or a text that is a whole number: az 2.91 sends its `--retention-days` so. What numbers are allowed is the domain's affair. */
 export function numberOf(of: Members, name: string): number | undefined {
   const value = member(of, name);
+  if (typeof value === 'string' && /^-?\d{1,9}$/.test(value)) return Number(value);
   if (value !== undefined && typeof value !== 'number') throw wrong(path(of, name), 'a number');
   return value;
 }

@@ -7,7 +7,8 @@ import { ARM_AUDIENCE, OTHER_SUBSCRIPTION_ID, SUBSCRIPTION_ID, TENANT_ID } from 
 import { mintToken } from '../kit/tokens';
 
 const OWNER_APPLICATION = seedDirectory(TENANT_ID).principals.find(({ name }) => name === 'owner')?.clientId;
-const RESULTS = /^https:\/\/management\.azure\.com\/subscriptions\/22222222-2222-4222-8222-222222222222\/providers\/Microsoft\.KeyVault\/locations\/westus\/managedHsmOperationResults\/[0-9a-f-]{36}\?api-version=2023-07-01&/;
+const RESULTS =
+  /^https:\/\/management\.azure\.com\/subscriptions\/22222222-2222-4222-8222-222222222222\/providers\/Microsoft\.KeyVault\/locations\/westus\/managedHsmOperationResults\/[0-9a-f-]{36}\?api-version=2023-07-01&/;
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 let observed: ObservedService;
@@ -239,7 +240,7 @@ test('lists, by group and by subscription, whole and in pages', async () => {
       const { json } = await owner.send('GET', next);
       pages.push(json.value.map(({ name }: { name: string }) => name));
       if (json.nextLink) expect(json.nextLink).toMatch(/^https:\/\/management\.azure\.com\/.*[?&]api-version=2023-07-01(&|$)/);
-      next = json.nextLink && json.nextLink.replace('https://management.azure.com', '');
+      next = json.nextLink?.replace('https://management.azure.com', '');
     }
     return pages;
   };
@@ -289,5 +290,7 @@ test('roles: a Managed HSM contributor works with HSMs, a reader sees them, nobo
     ),
   );
   expect((await contributor.finish('POST', `${deletedPath('by-roles')}/purge`)).status).toBe(200);
-  expect(await statuses(contributor.send('PUT', groupPath('rg-roles'), { location: 'westus' }), nobody.send('GET', groupPath('rg1')))).toEqual(Array(2).fill('403 AuthorizationFailed'));
+  expect(await statuses(contributor.send('PUT', groupPath('rg-roles'), { location: 'westus' }), nobody.send('GET', groupPath('rg1')))).toEqual(
+    Array(2).fill('403 AuthorizationFailed'),
+  );
 });

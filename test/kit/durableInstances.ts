@@ -37,6 +37,9 @@ export function durableInstances(stateDir: string) {
       await writeFile(file, JSON.stringify({ ...record, inbox: [...record.inbox, terminated] }));
     },
 
+    /** Puts an instance back as it was. The host must be down. */
+    restore: async (record: InstanceRecord): Promise<void> => writeFile((await fileOf(record.instanceId)).file, JSON.stringify(record)),
+
     /** Loses the instance altogether. The host must be down. */
     forget: async (instanceId: string): Promise<void> => rm((await fileOf(instanceId)).file),
   };

@@ -1,5 +1,6 @@
 // The tables behind a service, read and written past it: what a test asserts of rows, and the rows that stand in for what later features will own.
 import { TableClient } from '@azure/data-tables';
+import { QueueServiceClient } from '@azure/storage-queue';
 
 export type TableName = 'hsms' | 'keys' | 'subscriptions';
 
@@ -40,7 +41,12 @@ export function openStorage(connectionString: string) {
         );
     },
 
-    /** Takes a row away, whatever it holds. */
-    remove: async (table: TableName, partition: string, row: string): Promise<void> => void (await clients[table].deleteEntity(partition, row)),
+    /** Names of the queues that exist, with the messages in each, those under way included. */
+    async queues(): Promise<Readonly<Record<string, number>>> {
+      const service = QueueServiceClient.fromConnectionString(connectionString);
+      const lengths: Record<string, number> = {};
+      for await (const { name } of service.listQueues()) lengths[name] = (await service.getQueueClient(name).getProperties()).approximateMessagesCount ?? 0;
+      return lengths;
+    },
   };
 }

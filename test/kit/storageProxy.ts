@@ -6,11 +6,14 @@ import type { Azurite, AzuritePorts } from '../../local/azurite';
 type Service = keyof AzuritePorts;
 
 /** `path` with its query, as sent. The body of a transaction is the text of its $batch. */
-type StorageRequest = { readonly service: Service; readonly method: string; readonly path: string; readonly body: string };
+export type StorageRequest = { readonly service: Service; readonly method: string; readonly path: string; readonly body: string };
 export type Matches = (request: StorageRequest) => boolean;
 
-/** What becomes of a request: `loseAnswer` stores it and destroys the connection, `reset` destroys that at once; an answer of the proxy's own never reaches the storage. */
-type Fate = 'forward' | 'loseAnswer' | 'reset' | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
+/**
+ * What becomes of a request: `loseAnswer` stores it and destroys the connection, `reset` destroys that at once; `beforeAnswer` is called when it is stored,
+ * and its answer waits for that; an answer of the proxy's own never reaches the storage.
+ */
+export type Fate = 'forward' | 'loseAnswer' | 'reset' | { readonly beforeAnswer: () => Promise<void> } | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
 
 export type StorageProxy = Awaited<ReturnType<typeof startStorageProxy>>;
 
@@ -34,10 +37,11 @@ export async function startStorageProxy(azurite: Pick<Azurite, 'connectionString
     requests.push(request);
     const fate = await fateOf(rules, request);
     if (fate === 'reset') incoming.socket.destroy();
-    else if (typeof fate === 'object') answer.writeHead(fate.status, { ...fate.headers, ...(date !== undefined && { date }) }).end(fate.body);
+    else if (typeof fate === 'object' && 'status' in fate) answer.writeHead(fate.status, { ...fate.headers, ...(date !== undefined && { date }) }).end(fate.body);
     else {
       const upstream = await forwarded(incoming, body, azurite.ports[service], agent);
       const stored = await bytesOf(upstream);
+      if (typeof fate === 'object') await fate.beforeAnswer();
       if (fate === 'loseAnswer') incoming.socket.destroy();
       else answer.writeHead(upstream.statusCode ?? 500, withDate(upstream.rawHeaders, date)).end(stored);
     }

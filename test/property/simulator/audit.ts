@@ -100,7 +100,8 @@ async function timersAlone(world: World): Promise<void> {
   }
 }
 
-async function drainMessages(world: World, host: Host): Promise<void> {
+/** Works off every message, and those that they send. */
+export async function drainMessages(world: World, host: Host): Promise<void> {
   for (let message = world.messages[0], count = 0; message; message = world.messages[0]) {
     demand(count++ < 500, 'I2', () => 'the clean-up never ends: each message sends another');
     world.messages = world.messages.filter((other) => other !== message);

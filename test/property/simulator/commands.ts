@@ -4,7 +4,7 @@ import type { HsmRequest } from '../../../shared/domain/hsmSettings';
 import type { DeletedHsmPath, HsmPath, HsmRecord } from '../../../shared/domain/managedHsm';
 import type { Debt, Timer, Value } from '../../../shared/domain/plan';
 import { HSM_ROW } from '../../../shared/domain/rows';
-import type { Ports } from '../../../shared/ports';
+import type { Page, Ports } from '../../../shared/ports';
 import type { Message, World } from './world';
 
 export type Where = { readonly subscription: string; readonly group: string; readonly location: string; readonly name: string };
@@ -53,24 +53,25 @@ export async function perform(world: World, ports: Ports, task: Task): Promise<u
   const { where, request } = task;
   const path = hsmPath(where);
   const groupPath = { subscription: where.subscription, group: where.group, display: where.group };
+  // As http/operation does: the group and the record are read side by side, and the group is looked at first.
+  const readHsm = async () => (await Promise.all([groups.show(groupPath), hsms.read(path.name)]))[1];
   switch (task.kind) {
     case 'put':
     case 'protect':
     case 'recover':
-      await groups.show(groupPath);
-      return hsms.put(path, request, caller, await hsms.read(path.name));
+      return hsms.put(path, request, caller, await readHsm());
     case 'patch':
-      return hsms.patch(path, request, caller, await hsms.read(path.name));
+      return hsms.patch(path, request, caller, await readHsm());
     case 'remove':
-      await groups.show(groupPath);
-      return hsms.remove(path, caller, await hsms.read(path.name));
+      return hsms.remove(path, caller, await readHsm());
     case 'purge':
       return hsms.purge(deletedPath(where), await hsms.read(path.name));
     case 'show':
-      return hsms.show(await hsms.read(path.name), path);
+      return hsms.show(await readHsm(), path);
     case 'showDeleted':
       return hsms.showDeleted(await hsms.read(path.name), deletedPath(where));
     case 'list':
+      if (task.item === 'group') await groups.show(groupPath);
       return listAll((page) => hsms.list(where.subscription, task.item === 'group' ? where.group : undefined, page), task.limit);
     case 'listDeleted':
       return listAll((page) => hsms.listDeleted(where.subscription, page), task.limit);
@@ -110,15 +111,28 @@ async function createKeyRow({ store }: Ports, name: string, key: string): Promis
   await store.transact({ table: 'keys', partition: found.value.incarnation, writes: [{ kind: 'insert', row: `k!${key}`, value: { incarnation: `of ${key}` } }] });
 }
 
-/** Stands in for assigning a local role under a name that the client chose: a row of an earlier incarnation counts as absent and is replaced. */
+/**
+ * Stands in for assigning a local role under a name that the client chose. A row of an earlier incarnation counts as absent and is replaced. The
+ * record and the row come by one read, as design §4 has it: read one after the other, a stalled writer could take a LATER incarnation's row for an
+ * earlier one's, and replace it.
+ */
 async function grantRole({ store }: Ports, name: string, assignment: string): Promise<void> {
-  const { found } = await store.row<HsmRecord>('hsms', name, HSM_ROW);
-  if (!found || found.value.deletion) return;
   const row = `a!${assignment}`;
-  const value: Value = { incarnation: found.value.incarnation, principalId: 'p', roleGuid: 'r', scope: '/' };
-  const held = (await store.row<Value>('hsms', name, row)).found;
-  if (held?.value['incarnation'] === found.value.incarnation) return;
+  const { rows } = await firstRows(store, name);
+  const record = rows.find((each) => each.row === HSM_ROW)?.value;
+  const incarnation = record?.['incarnation'];
+  const held = rows.find((each) => each.row === row);
+  if (!record || record['deletion'] || held?.value['incarnation'] === incarnation) return;
+  const value: Value = { incarnation, principalId: 'p', roleGuid: 'r', scope: '/' };
   await store.transact({ table: 'hsms', partition: name, writes: [held ? { kind: 'replace', row, etag: held.etag, value } : { kind: 'insert', row, value }] });
+}
+
+async function firstRows(store: Ports['store'], name: string): Promise<Page<Value>> {
+  for (let next: string | undefined; ; ) {
+    const { found } = await store.page<Value>({ table: 'hsms', partition: name, from: HSM_ROW, to: 'g' }, 1000, next);
+    if (found.rows.length || found.next === undefined) return found;
+    next = found.next;
+  }
 }
 
 /** What a person reads in a history. */

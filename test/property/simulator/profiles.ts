@@ -2,7 +2,7 @@
 import type { ClientTask } from './commands';
 
 export type Action =
-  | 'start' | 'go' | 'finish' | 'release' | 'fault' | 'crash' | 'time' | 'clock' | 'offset' | 'sweep' | 'deliver' | 'fire' | 'forge' | 'loseTimer' | 'land';
+  | 'start' | 'go' | 'finish' | 'release' | 'fault' | 'crash' | 'time' | 'clock' | 'offset' | 'sweep' | 'deliver' | 'fire' | 'forge' | 'loseTimer' | 'land' | 'cycle';
 
 export type Profile = {
   readonly name: string;
@@ -22,7 +22,7 @@ export type Profile = {
 
 const mixed: Profile = {
   name: 'mixed',
-  actions: { start: 20, go: 26, finish: 10, release: 5, fault: 7, crash: 2, time: 9, clock: 1, offset: 0.5, sweep: 3, deliver: 6, fire: 5, forge: 3, loseTimer: 0.5, land: 2 },
+  actions: { start: 20, go: 26, finish: 10, release: 5, fault: 7, crash: 2, time: 9, clock: 1, offset: 0.5, sweep: 3, deliver: 6, fire: 5, forge: 3, loseTimer: 0.5, land: 2, cycle: 4 },
   commands: {
     put: 14, protect: 3, patch: 5, recover: 10, remove: 14, purge: 10, show: 3, showDeleted: 3, list: 2, listDeleted: 2, nameRefusal: 2,
     groupPut: 3, groupRemove: 2, groupShow: 1, keyCreate: 6, grant: 5,
@@ -41,15 +41,15 @@ const all: readonly Profile[] = [
     ...mixed,
     name: 'purge-heavy',
     commands: { ...mixed.commands, protect: 2, patch: 2, put: 16, remove: 18, purge: 22, recover: 14, groupPut: 1, groupRemove: 0.5, keyCreate: 12, grant: 10 },
-    actions: { ...mixed.actions, deliver: 12, sweep: 5, fire: 8, time: 12 },
+    actions: { ...mixed.actions, deliver: 12, sweep: 5, fire: 8, time: 12, cycle: 9 },
     names: 1,
   },
-  { ...mixed, name: 'stall-heavy', stall: 0.45, shortDays: 0.6, actions: { ...mixed.actions, fault: 10, release: 9, finish: 16, land: 4 }, commands: { ...mixed.commands, groupPut: 1, groupRemove: 1 }, names: 1 },
+  { ...mixed, name: 'stall-heavy', stall: 0.45, shortDays: 0.6, actions: { ...mixed.actions, fault: 10, release: 9, finish: 16, land: 4, cycle: 9 }, commands: { ...mixed.commands, groupPut: 1, groupRemove: 1 }, names: 1 },
   {
     ...mixed,
     name: 'groups',
     commands: { ...mixed.commands, groupPut: 10, groupRemove: 14, groupShow: 3, put: 20, recover: 14, keyCreate: 1, grant: 1, patch: 2, protect: 1 },
-    actions: { ...mixed.actions, sweep: 9, time: 12 },
+    actions: { ...mixed.actions, sweep: 9, time: 12, fault: 11, crash: 4 },
     stall: 0.3,
   },
   { ...mixed, name: 'skew', largeSkew: 0.75, actions: { ...mixed.actions, clock: 4, fire: 9, sweep: 5, time: 14 }, names: 1 },

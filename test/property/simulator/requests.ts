@@ -15,15 +15,24 @@ export function anyTask(world: World): ClientTask {
   const kind = pickWeighted(world.random, world.profile.commands);
   const where = anyWhere(world);
   return taskOf(kind, where, {
-    item: kind === 'list' ? world.random.pick(['group', '']) : world.random.pick(['x', 'y', 'z']),
+    item: kind === 'list' ? world.random.pick(['group', '']) : world.random.pick(['0', '0', '0', 'z']),
     limit: world.random.chance(0.3) ? 1 : 0,
     request: anyRequest(world, kind, where),
   });
 }
 
 export const taskOf = (kind: ClientTask['kind'], where: Where, more: Partial<ClientTask> = {}): ClientTask => ({
-  kind, where, item: 'x', limit: 0, request: { recover: kind === 'recover', location: where.location, administrators: ADMINISTRATORS, ...(kind === 'protect' && { purgeProtection: true }) }, ...more,
+  kind, where, item: '0', limit: 0, request: { recover: kind === 'recover', location: where.location, administrators: ADMINISTRATORS, ...(kind === 'protect' && { purgeProtection: true }) }, ...more,
 });
+
+/** Part of a life, in its order: what others get done while someone is stalled. */
+export function lifeOf(world: World): readonly ClientTask[] {
+  const { random } = world;
+  const life = ['put', 'grant', 'remove', random.chance(0.5) ? 'purge' : 'recover', 'put', 'grant', 'keyCreate', 'remove', 'purge'] as const;
+  const state = world.history.hsms.get('alpha')?.at(-1)?.value;
+  const from = !state ? 0 : state.deletion ? 3 : 2;
+  return life.slice(from, from + 2 + random.below(4)).map((kind) => taskOf(kind, HOME, { item: '0' }));
+}
 
 /** The record's own path, most of the time. */
 function anyWhere({ random, profile, history }: World): Where {

@@ -52,7 +52,7 @@ async function prepare(world: World): Promise<void> {
   await through(taskOf('put', HOME, { request: { ...taskOf('put', HOME).request, retentionDays, ...(random.chance(0.2) && { purgeProtection: true }) } }));
   passTime(world, world.lroSeconds);
   if (random.chance(0.5)) await through(taskOf('keyCreate', HOME));
-  if (random.chance(0.3)) await through(taskOf('grant', HOME));
+  if (random.chance(0.5)) await through(taskOf('grant', HOME));
   if (random.chance(0.5)) return;
   await through(taskOf('remove', HOME));
   passTime(world, world.lroSeconds);

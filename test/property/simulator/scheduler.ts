@@ -1,10 +1,10 @@
 // One step of a run: picks what happens next and lets it happen. It owns every yield point; nothing goes on that it has not picked.
-import { runToEnd } from './audit';
+import { drainMessages, runToEnd } from './audit';
 import { datesAhead, moveOffset, passTime } from './clocks';
 import { type Fate, advance, die, land, start } from './executions';
 import type { Action } from './profiles';
 import { pickWeighted } from './random';
-import { anyTask } from './requests';
+import { anyTask, lifeOf } from './requests';
 import { type Call, type Execution, type Host, type Message, type TimerInstance, type World, hostNow, nowOf, skewOf, tell } from './world';
 
 const CLIENTS_MAX = 6;
@@ -34,7 +34,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
 
   async finish(world) {
     const free = world.executions.filter((execution) => !execution.held);
-    if (free.length) await runToEnd(world, world.random.pick(free));
+    if (free.length) await perhapsLimp(world, world.random.pick(free));
   },
 
   async release(world) {
@@ -52,8 +52,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     const from = writes.length && world.random.chance(0.7) ? writes : calls;
     if (!from.length) return;
     const call = world.random.pick(from);
-    const fates: readonly Fate[] = call.phase === 'done' ? ['fail after'] : call.kind === 'read' || call.kind === 'page' ? ['fail before'] : ['fail before', 'fail after', 'fail after', 'fail, land later'];
-    await advance(world, call, world.random.pick(fates));
+    await advance(world, call, anyFailure(world, call));
   },
 
   async crash(world) {
@@ -90,8 +89,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
   },
 
   async sweep(world) {
-    const execution = await start(world, { kind: 'sweep' }, pickHost(world));
-    if (world.random.chance(0.6)) await runToEnd(world, execution);
+    await perhapsRun(world, await start(world, { kind: 'sweep' }, pickHost(world)));
   },
 
   async deliver(world) {
@@ -99,8 +97,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     if (!waiting.length) return actions.time(world);
     const message = world.random.pick(waiting);
     if (++message.dequeues > DEQUEUES_MAX) return poison(world, message);
-    const execution = await start(world, { kind: 'erase', debt: message.debt, message }, pickHost(world));
-    if (!execution.held && world.random.chance(0.6)) await runToEnd(world, execution);
+    await perhapsRun(world, await start(world, { kind: 'erase', debt: message.debt, message }, pickHost(world)));
   },
 
   async fire(world) {
@@ -137,6 +134,15 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     tell(world, () => `-- the engine loses the timer of deletion ${timer.input.deletionId}`);
   },
 
+  async cycle(world) {
+    const host = pickHost(world);
+    const { faultsOn } = world;
+    world.faultsOn = false;
+    for (const task of lifeOf(world)) await runToEnd(world, await start(world, task, host));
+    if (world.random.chance(0.4)) await drainMessages(world, host);
+    world.faultsOn = faultsOn;
+  },
+
   land(world) {
     if (!world.stragglers.length) return actions.release(world);
     const straggler = world.random.pick(world.stragglers);
@@ -150,7 +156,18 @@ async function ask(world: World, timer: TimerInstance, host: Host): Promise<void
 }
 
 async function perhapsRun(world: World, execution: Execution): Promise<void> {
-  if (!execution.held && world.random.chance(0.6)) await runToEnd(world, execution);
+  if (!execution.held && world.random.chance(0.6)) await perhapsLimp(world, execution);
+}
+
+/** To its end, now and then with a call that fails here and there. */
+async function perhapsLimp(world: World, execution: Execution): Promise<void> {
+  if (!world.random.chance(0.2)) return runToEnd(world, execution);
+  for (let call = execution.calls[0]; call && !world.violation; call = execution.calls[0]) await advance(world, call, world.random.chance(0.2) ? anyFailure(world, call) : 'through');
+}
+
+function anyFailure(world: World, call: Call): Fate {
+  if (call.phase === 'done') return 'fail after';
+  return call.kind === 'read' || call.kind === 'page' ? 'fail before' : world.random.pick(['fail before', 'fail after', 'fail after', 'fail, land later']);
 }
 
 function poison(world: World, message: Message): void {

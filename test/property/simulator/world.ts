@@ -108,7 +108,7 @@ export function createWorld(code: CodeUnderTest, profile: Profile, coverage: Cov
     history: createHistory(),
     hosts: Array.from({ length: 2 + random.below(2) }, (_, index) => ({ name: `h${index + 1}`, skewSeconds: skewOf(random, profile, daySeconds) })),
     timeoutSeconds: TIMEOUT_SECONDS,
-    lroSeconds: random.chance(0.15) ? 90 : 0,
+    lroSeconds: random.chance(0.2) ? 90 : 0,
     erasePageRows: random.chance(0.5) ? 1 : 2,
     storageAt: STARTS_AT,
     offsetSeconds: 0,
