@@ -173,9 +173,12 @@ function identityOf({ identity }: HsmRequest, before: Identity | undefined, newI
   const type = spaceless(identity.type);
   if (type === 'None') return undefined;
   const principalId = type.includes('SystemAssigned') ? (before?.principalId ?? newId()) : undefined;
-  const userAssigned = Object.fromEntries(identity.userAssignedIds.map((id) => [id, before?.userAssigned[id] ?? { principalId: newId(), clientId: newId() }]));
+  const userAssigned = Object.fromEntries(identity.userAssignedIds.map((id) => [id, ownMember(before?.userAssigned, id) ?? { principalId: newId(), clientId: newId() }]));
   return { type, ...(principalId && { principalId }), userAssigned };
 }
+
+/** An identity may be named `constructor`. */
+const ownMember = <T>(of: Readonly<Record<string, T>> | undefined, name: string): T | undefined => (of && Object.hasOwn(of, name) ? of[name] : undefined);
 
 const networkOf = (given: Partial<NetworkAcls> | undefined): NetworkAcls => ({ ...openNetwork, ...given });
 

@@ -1,8 +1,9 @@
 // Names as callers give them, made into the one form that rows, scopes and comparisons use. A text that is no name becomes `undefined`, never a row key.
 
-const HSM_NAME = /^[a-z](?:[a-z0-9]|-(?!-)){1,22}[a-z0-9]$/;
+// Tested on the text as it came: lower-casing first would make letters of signs that only look alike.
+const HSM_NAME = /^[a-z](?:[a-z0-9]|-(?!-)){1,22}[a-z0-9]$/i;
 const GROUP_NAME = /^[\p{L}\p{N}._()-]{0,89}[\p{L}\p{N}_()-]$/u;
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** An HSM's name in lower case: 3..24 letters, digits and single hyphens, first a letter, last no hyphen. It is a DNS label. */
 export const hsmKey = (text: string): string | undefined => matching(text, HSM_NAME);
@@ -16,10 +17,7 @@ export const guid = (text: string): string | undefined => matching(text, GUID);
 /** `West US` and `westus` are one location. */
 export const locationKey = (text: string): string => text.replaceAll(' ', '').toLowerCase();
 
-const matching = (text: string, pattern: RegExp): string | undefined => {
-  const key = text.toLowerCase();
-  return pattern.test(key) ? key : undefined;
-};
+const matching = (text: string, pattern: RegExp): string | undefined => (pattern.test(text) ? text.toLowerCase() : undefined);
 
 /** Regions that offer managed HSMs, as the provider lists them (contract.md §2.7). */
 export const REGIONS = [

@@ -5,10 +5,10 @@ import { matchRoute, segmentsOf } from './routes';
 
 type Chosen = { readonly operation: Operation; readonly params: Readonly<Record<string, string>> };
 
-const refusing = (error: () => Error): Operation => ({
+const refusing = (method: string, error: () => Error): Operation => ({
   name: 'Fallback',
   plane: 'control',
-  method: 'GET',
+  method: method as Operation['method'],
   route: '',
   action: undefined,
   handle: async () => {
@@ -28,5 +28,5 @@ export const fallbackFor =
       if (params) other = operation;
     }
     const shown = `/${segments.join('/')}`.slice(0, 256);
-    return { params: {}, operation: refusing(() => (other ? refuse('MethodNotAllowed', { operation: `${method} ${shown}` }) : refuse('NotFound', { path: shown }))) };
+    return { params: {}, operation: refusing(method, () => (other ? refuse('MethodNotAllowed', { operation: `${method} ${shown}` }) : refuse('NotFound', { path: shown }))) };
   };

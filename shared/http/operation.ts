@@ -78,7 +78,7 @@ export type Operation = {
 /** The largest body taken, in bytes. */
 export const BODY_BYTES_MAX = 1_048_576;
 
-const API_VERSION = /^\d{4}-\d{2}-\d{2}(-[a-z]+)?$/i;
+const API_VERSION = /^\d{4}-\d{2}-\d{2}(-preview)?$/i;
 
 /** Answers one request of an operation. Never throws. */
 export async function serve(

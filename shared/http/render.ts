@@ -48,15 +48,14 @@ export function renderError(error: unknown, door: Pick<Door, 'log' | 'authority'
 }
 
 function unexpected(error: unknown, { log }: Pick<Door, 'log'>): ServiceError {
-  const place =
-    error instanceof Error
-      ? (error.stack ?? '')
-          .split('\n')
-          .find((line) => line.trimStart().startsWith('at '))
-          ?.trim()
-      : undefined;
-  log('error', `unexpected ${error instanceof Error ? error.name : typeof error} ${place ?? ''}`);
+  log('error', `unexpected ${error instanceof Error ? `${error.name} ${placeOf(error)}` : typeof error}`);
   return refuse('Internal');
+}
+
+/** The first frame of the stack; the message in front of it may have lines of any form. */
+function placeOf({ stack = '', message }: Error): string {
+  const frames = stack.replace(message, '').split('\n');
+  return frames.find((line) => line.trimStart().startsWith('at '))?.trim() ?? '';
 }
 
 /** `{"value":[…],"nextLink"?}`; the link repeats the request with the name of the last row shown. */

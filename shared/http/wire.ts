@@ -183,7 +183,7 @@ export type OperationUrl = {
 
 export function operationUrl(controlHost: string, { subscription, location, incarnation, apiVersion, operation, name, group, readyAt }: OperationUrl): string {
   const query = new URLSearchParams({ 'api-version': apiVersion, operation, name, group, readyAt: String(readyAt) });
-  return `https://${controlHost}/subscriptions/${subscription}/providers/${PROVIDER}/locations/${location}/managedHsmOperationResults/${incarnation}?${query}`;
+  return `https://${controlHost}/subscriptions/${subscription}/providers/${PROVIDER}/locations/${encodeURIComponent(location)}/managedHsmOperationResults/${incarnation}?${query}`;
 }
 
 const operations: readonly string[] = ['create', 'update', 'recover', 'delete', 'purge'] satisfies (Window['operation'] | 'purge')[];

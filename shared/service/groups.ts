@@ -17,7 +17,7 @@ export function groups(ports: Ports, retention: Pick<Retention, 'softDeleteInGro
   const { store } = ports;
 
   /** One point read of a group's row. */
-  const read = (subscription: string, group: string | undefined): Promise<Clocked<FoundGroup>> => store.row<GroupRecord>('subscriptions', subscription, groupRow(group ?? '-'));
+  const read = (subscription: string, group: string | undefined): Promise<Clocked<FoundGroup>> => store.row<GroupRecord>('subscriptions', subscription, groupRow(group ?? ''));
 
   return {
     read,

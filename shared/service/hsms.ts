@@ -145,7 +145,14 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
       names: { readonly name: string; readonly group: string },
     ): Seen {
       const record = found?.value;
-      if (!record || record.incarnation !== incarnation || !isDeletedAt(record, path) || stateAt(record, now) !== 'active') throw refuse('HsmNotFound', names);
+      if (
+        !record ||
+        record.incarnation !== incarnation ||
+        !isDeletedAt(record, path) ||
+        record.group.toLowerCase() !== names.group.toLowerCase() ||
+        stateAt(record, now) !== 'active'
+      )
+        throw refuse('HsmNotFound', names);
       return { record, now };
     },
   };

@@ -43,6 +43,8 @@ const table: readonly (readonly [ErrorName, number, string])[] = [
   ['PurgeProtectionStaysOn', 400, '400'],
   ['OperationInProgress', 409, 'Conflict'],
   ['Contended', 409, 'Conflict'],
+  ['BadParameter', 400, 'BadParameter'],
+  ['Throttled', 429, 'Throttled'],
   ['Unavailable', 503, 'ServiceUnavailable'],
   ['Unfinished', 503, 'ServiceUnavailable'],
   ['Internal', 500, 'InternalServerError'],
@@ -52,9 +54,9 @@ test('the catalogue is the table, entry by entry', () => {
   expect(Object.entries(errors).map(([name, { status, code }]) => [name, status, code])).toEqual(table);
 });
 
-test('503 says when to come back, and nothing else does', () => {
+test('429 and 503 say when to come back, and nothing else does', () => {
   const later = Object.entries(errors).filter(([, entry]) => 'retryAfterSeconds' in entry);
-  expect(later.map(([name]) => name)).toEqual(['Unavailable', 'Unfinished']);
+  expect(later.map(([name]) => name)).toEqual(['Throttled', 'Unavailable', 'Unfinished']);
   expect([refuse('Unavailable').retryAfterSeconds, refuse('Unfinished').retryAfterSeconds, refuse('Contended').retryAfterSeconds]).toEqual([5, 5, undefined]);
 });
 

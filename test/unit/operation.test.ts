@@ -1,6 +1,7 @@
 // One request from arrival to answer: the stages in their order (what was asked of whom before a refusal), the limits of a body, rights and scopes, and the form of every answer.
 import { type ErrorName, errors } from '../../shared/domain/errors';
 import type { Operation } from '../../shared/http/operation';
+import { listAnswer } from '../../shared/http/render';
 import { noVault, provider, putGroup } from '../../shared/http/resourceHandlers';
 import type { Ports } from '../../shared/ports';
 import { groups } from '../../shared/service/groups';
@@ -235,13 +236,27 @@ describe('an answer', () => {
     expect(headers['WWW-Authenticate']).toBe(
       `Bearer authorization_uri="https://login.microsoftonline.com/${TENANT}", error="invalid_token", error_description="Authentication failed. The 'Authorization' header is missing."`,
     );
-    expect((await answered()).headers).not.toHaveProperty('WWW-Authenticate');
+    expect((await answered({ assignments: [] })).headers).not.toHaveProperty('WWW-Authenticate');
   });
 
   test('that says to come back says when; a refusal for good does not', async () => {
     expect((await answered({ isReady: false })).headers['Retry-After']).toBe('5');
     expect((await answered({ group: undefined })).headers).not.toHaveProperty('Retry-After');
   });
+});
+
+test.each<[string, readonly string[], string | undefined, string]>([
+  ['nothing', [], undefined, '{"value":[]}'],
+  ['all there is', ['a', 'b'], undefined, '{"value":["a","b"]}'],
+  ['a page', ['a'], 'contoso', '{"value":["a"],"nextLink":"https://management.azure.com/next?after=contoso"}'],
+])('a list of %s', (_, names, next, body) => {
+  const items = names.map((name) => ({ record: contoso({ name }), now }));
+  const answer = listAnswer(
+    { items, ...(next !== undefined && { next }) },
+    ({ record }) => record.name,
+    (token) => `https://management.azure.com/next?after=${token}`,
+  );
+  expect([answer.status, JSON.stringify(answer.body)]).toEqual([200, body]);
 });
 
 describe('an error that nobody meant', () => {
