@@ -24,6 +24,7 @@ import { HSM_ROW, ranges } from '../domain/rows';
 import type { Instant } from '../domain/time';
 import type { Clocked, Ports } from '../ports';
 import { commit } from './commit';
+import { deletionIds } from './deletionIds';
 import type { Parameters } from './parameters';
 import type { Retention } from './retention';
 
@@ -96,11 +97,11 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
 
     /** DELETE. @returns undefined when there was nothing to delete */
     async remove(path: HsmPath, caller: Caller, first?: Clocked<Found>): Promise<Accepted | undefined> {
-      const deletionId = ids.guid();
+      const idFor = deletionIds(ids);
       const next = reading(path.name, first);
       return commit<Accepted | undefined>(ports, async (attempt) => {
         const { found, now } = await next(attempt);
-        const decided = deleteHsm(found, path, deletionId, setting(caller, now));
+        const decided = deleteHsm(found, path, idFor(found?.value.incarnation), setting(caller, now));
         return decided ? { plan: decided.plan, answer: { record: decided.record, now, readyAt: readyAt(decided.record, now) } } : { answer: undefined };
       });
     },

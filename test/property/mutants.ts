@@ -25,7 +25,9 @@ async function main(): Promise<number> {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const verdict = await hunt(next.mutant, next.tree);
       verdicts.push(verdict);
-      console.log(`${verdict.invariant ? 'found ' : 'MISSED'}  ${next.mutant.name}${verdict.invariant ? ` by ${verdict.invariant} in ${verdict.runs} runs` : `, ${verdict.runs} runs`}: ${verdict.message}`);
+      console.log(
+        `${verdict.invariant ? 'found ' : 'MISSED'}  ${next.mutant.name}${verdict.invariant ? ` by ${verdict.invariant} in ${verdict.runs} runs` : `, ${verdict.runs} runs`}: ${verdict.message}`,
+      );
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));

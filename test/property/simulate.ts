@@ -60,13 +60,18 @@ async function replay(seed: number, profile: string | undefined): Promise<number
 }
 
 function report(total: { runs: number; steps: number }, seed: number, seconds: number, reached: ReadonlyMap<string, number>, failure: Failure | undefined, stepsMin: number): void {
-  console.log(`${total.runs} runs from seed ${seed}, ${(total.steps / total.runs).toFixed(1)} steps each (at least ${stepsMin}) beside their preparation and end, ${seconds.toFixed(1)} s`);
+  console.log(
+    `${total.runs} runs from seed ${seed}, ${(total.steps / total.runs).toFixed(1)} steps each (at least ${stepsMin}) beside their preparation and end, ${seconds.toFixed(1)} s`,
+  );
   const missing = unreached(reached);
   console.log(`cells x crash points reached: ${allPoints.length - missing.length} of ${allPoints.length}${missing.length ? `; not reached: ${missing.join('; ')}` : ''}`);
   const least = [...reached].sort(([, a], [, b]) => a - b).slice(0, 5);
   if (least.length) console.log(`least often: ${least.map(([point, count]) => `${point} (${count})`).join('; ')}`);
-  if (!failure) return console.log('no violation');
-  console.log(`\nVIOLATION of ${failure.invariant} in run ${failure.runsNeeded}, seed ${failure.run.seed}\n${failure.history.join('\n')}\n\nagain: ${replayLine(failure.shrunk)}`);
+  if (!failure) console.log('no violation');
+  else
+    console.log(
+      `\nVIOLATION of ${failure.invariant} in run ${failure.runsNeeded}, seed ${failure.run.seed}\n${failure.history.join('\n')}\n\nagain: ${replayLine(failure.shrunk)}`,
+    );
 }
 
 /** Each worker plays every n-th seed; the first failure stops all. */
@@ -76,7 +81,7 @@ async function playOnAllCores(batch: Batch): Promise<readonly BatchResult[]> {
   const children: ChildProcess[] = [];
   return Promise.all(
     Array.from({ length: count }, (_, index) => {
-      const child = fork(__filename, ['--worker', ...(options.code ? ['--code', options.code] : [])]);
+      const child = fork(__filename, ['--worker', ...(options.code ? ['--code', options.code] : [])], { execArgv: ['--max-semi-space-size=64'] });
       children.push(child);
       return new Promise<BatchResult>((resolve, reject) => {
         child.once('message', (result: BatchResult) => {

@@ -6,13 +6,12 @@ import type { Instant } from '../../../shared/domain/time';
 import type { LookAnswer, SweepReport } from '../../../shared/service/retention';
 import { spanOf } from './changes';
 import type { ClientTask, LookTask, Task } from './commands';
-import { errorName } from './executions';
-import { current, wasSo } from './history';
+import { current, NEVER, wasSo } from './history';
 import { datesOf, isAtLocation, isAtPath, isBusy, stateOnPaper } from './paper';
+import { errorName } from './texts';
 import { demand } from './violation';
-import { type Execution, type World, nowOf } from './world';
+import { type Execution, nowOf, type Outcome, type World } from './world';
 
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
 type Seen = (record: HsmRecord | undefined, now: Instant) => boolean;
 
 const isClient = (task: Task): task is ClientTask => !['look', 'erase', 'sweep'].includes(task.kind);
@@ -33,27 +32,44 @@ const sawGroup = (world: World, execution: Execution, { subscription, group }: C
 function checkRefusal(world: World, execution: Execution, error: string): void {
   const { task } = execution;
   const name = `#${execution.id} (${task.kind}) was told ${error}`;
-  if (error === 'Unfinished') return checkUnfinished(world, execution, name);
-  if (error === 'Unavailable' || error === 'Error: lost') return demand(execution.faults > 0, 'answers', () => `${name}, though no call failed`);
-  const acts = execution.changes.filter((change) => change.kind !== 'expire');
-  demand(acts.length === 0, 'I12', () => `${name}, though its ${acts[0]?.kind} is stored`);
-  if (error === 'Contended') {
-    const busy = execution.refusals >= 4 || !isClient(task) || sawHsm(world, execution, task.where.name, (record, now) => stateOnPaper(record, now) === 'overdue');
-    return demand(busy, 'answers', () => `${name}, though nobody contended`);
+  if (error === 'Unfinished') checkUnfinished(world, execution, name);
+  else if (error === 'Unavailable' || error === 'Error: lost') demand(execution.faults > 0, 'answers', () => `${name}, though no call failed`);
+  else {
+    const acts = execution.changes.filter((change) => change.kind !== 'expire');
+    demand(acts.length === 0, 'I12', () => `${name}, though its ${acts[0]?.kind} is stored`);
+    demand(isClient(task) || error === 'Contended', 'answers', () => `${name}: nothing refuses that`);
+    if (error === 'Contended') checkContended(world, execution, name);
+    else if (isClient(task)) checkReason(world, execution, task, error, name);
   }
-  demand(isClient(task), 'answers', () => `${name}: nothing refuses that`);
-  if (error === 'ResourceGroupNotFound') return demand(sawGroup(world, execution, task.where, (group) => !group || group.deleting !== undefined), 'answers', () => `${name}, though the group was there all the time`);
-  if (error === 'GroupLocationFixed') return demand(sawGroup(world, execution, task.where, (group) => group !== undefined && !group.deleting && group.location !== task.where.location), 'answers', () => `${name}, though it was not elsewhere`);
+}
+
+function checkContended(world: World, execution: Execution, name: string): void {
+  const { task } = execution;
+  const busy = execution.refusals >= 4 || !isClient(task) || sawHsm(world, execution, task.where.name, (record, now) => stateOnPaper(record, now) === 'overdue');
+  demand(busy, 'answers', () => `${name}, though nobody contended`);
+}
+
+function checkReason(world: World, execution: Execution, task: ClientTask, error: string, name: string): void {
+  const reasons = groupRefusals(task)[error];
+  if (reasons) {
+    demand(sawGroup(world, execution, task.where, reasons), 'groups', () => `${name}, which no state of the group between question and answer explains`);
+    return;
+  }
   const explained = refusals(task)[error];
   demand(explained !== undefined, 'answers', () => `${name}: nothing explains that`);
   demand(sawHsm(world, execution, task.where.name, explained), 'I5', () => `${name}, which no state between question and answer explains`);
 }
 
+const groupRefusals = ({ where }: ClientTask): Readonly<Record<string, (group: GroupRecord | undefined) => boolean>> => ({
+  ResourceGroupNotFound: (group) => !group || group.deleting !== undefined,
+  GroupLocationFixed: (group) => group !== undefined && !group.deleting && group.location !== where.location,
+});
+
 /** Not to know is honest only if the read-back could not tell. */
 function checkUnfinished(world: World, execution: Execution, name: string): void {
   demand(execution.unknowns > 0, 'answers', () => `${name}, though every answer came`);
   const own = execution.changes.at(-1);
-  if (!own || own.tick > execution.lastReadTick) return;
+  if (!own || own.tick > execution.lastReadTick || own.tick < execution.writeAskedTick) return;
   const stands = current(world.history.hsms, own.name);
   demand(stands?.fromTick !== own.tick, 'answers', () => `${name}, though its ${own.kind} was stored before it read back, and stands`);
 }
@@ -69,47 +85,81 @@ const refusals = ({ where, request, kind }: ClientTask): Readonly<Record<string,
     const state = stateOnPaper(record, now);
     return kind === 'recover' && (!record || state === 'overdue' || state === 'absent' || (state === 'deleted' && (!isAtPath(record, where) || !isAtLocation(record, where))));
   },
-  PropertyFixed: (record, now) => record !== undefined && stateOnPaper(record, now) === 'active' && ((request.retentionDays ?? record.settings.retentionDays) !== record.settings.retentionDays || (request.location ?? where.location) !== record.settings.location),
+  PropertyFixed: (record, now) =>
+    record !== undefined &&
+    stateOnPaper(record, now) === 'active' &&
+    ((request.retentionDays ?? record.settings.retentionDays) !== record.settings.retentionDays || (request.location ?? where.location) !== record.settings.location),
   PurgeProtectionStaysOn: (record, now) => stateOnPaper(record, now) === 'active' && record?.settings.purgeProtection === true && request.purgeProtection === false,
   OperationInProgress: (record, now) => isBusy(record, now) && stateOnPaper(record, now) !== 'overdue',
 });
 
+type Told = {
+  readonly world: World;
+  readonly execution: Execution;
+  readonly task: ClientTask;
+  readonly value: unknown;
+  /** Of the answers that bring one. */
+  readonly record: HsmRecord | undefined;
+  readonly what: string;
+  readonly saw: (holds: Seen) => boolean;
+};
+
 function checkAccepted(world: World, execution: Execution, task: ClientTask, value: unknown): void {
-  const saw = (holds: Seen): boolean => sawHsm(world, execution, task.where.name, holds);
-  const what = `#${execution.id} (${task.kind})`;
   const record = (value as { readonly record?: HsmRecord } | undefined)?.record;
-  switch (task.kind) {
-    case 'put':
-    case 'protect':
-    case 'patch':
-    case 'recover':
-      return checkStored(world, execution, task, record as HsmRecord);
-    case 'remove':
-      if (record) return checkStored(world, execution, task, record);
-      demand(execution.changes.length === 0, 'I12', () => `${what} was told that there was nothing, though its deletion is stored`);
-      return demand(saw((found, now) => !found || !isAtPath(found, task.where) || stateOnPaper(found, now) !== 'active'), 'I5', () => `${what} was told that there was nothing, and it was there all the time`);
-    case 'purge': {
-      const own = execution.changes.some((change) => change.kind === 'purge');
-      const gone = world.history.incarnations.get(record?.incarnation ?? '')?.removedTick ?? Number.POSITIVE_INFINITY;
-      return demand(own || (execution.unknowns > 0 && gone <= world.tick), 'I12', () => `${what} was told success, though ${own ? 'it' : 'nothing that it'} purged is gone`);
-    }
-    case 'show':
-      return demand(saw((found, now) => found === record && found !== undefined && isAtPath(found, task.where) && stateOnPaper(found, now) === 'active'), 'I5', () => `${what} showed what was not there at any moment`);
-    case 'showDeleted':
-      return demand(saw((found, now) => sameDeleted(found, record) && found !== undefined && isAtLocation(found, task.where) && stateOnPaper(found, now) === 'deleted'), 'I5', () => `${what} showed what was not deleted at any moment`);
-    case 'list':
-    case 'listDeleted':
-      return checkList(world, execution, task, value as readonly HsmRecord[]);
-    case 'nameRefusal':
-      return demand(saw((found, now) => ['active', 'deleted'].includes(stateOnPaper(found, now)) === (value === 'AlreadyExists')), 'I5', () => `${what} was told ${String(value)}`);
-    case 'groupShow':
-      return demand(sawGroup(world, execution, task.where, (group) => group !== undefined && !group.deleting), 'groups', () => `${what} showed a group that was gone`);
-    case 'groupPut':
-      return demand(sawGroup(world, execution, task.where, (group) => group !== undefined && !group.deleting), 'I12', () => `${what} was told success, and the group was never there`);
-    case 'groupRemove':
-      return demand(sawGroup(world, execution, task.where, (group) => group === undefined || group.deleting !== undefined), 'I12', () => `${what} was told success, and the group was there all the time`);
-  }
+  const saw = (holds: Seen): boolean => sawHsm(world, execution, task.where.name, holds);
+  accepted[task.kind]({ world, execution, task, value, record, what: `#${execution.id} (${task.kind})`, saw });
 }
+
+const isStored = ({ world, execution, task, record }: Told): void => checkStored(world, execution, task, record as HsmRecord);
+const isListed = ({ world, execution, task, value }: Told): void => checkList(world, execution, task, value as readonly HsmRecord[]);
+const sawLiveGroup = ({ world, execution, task }: Told): boolean => sawGroup(world, execution, task.where, (group) => group !== undefined && !group.deleting);
+
+/** What each acknowledgement promises. */
+const accepted: Readonly<Record<ClientTask['kind'], (told: Told) => void>> = {
+  put: isStored,
+  protect: isStored,
+  patch: isStored,
+  recover: isStored,
+  remove: (told) => {
+    const { execution, task, what, saw } = told;
+    if (told.record) isStored(told);
+    else {
+      demand(execution.changes.length === 0, 'I12', () => `${what} was told that there was nothing, though its deletion is stored`);
+      demand(
+        saw((found, now) => !found || !isAtPath(found, task.where) || stateOnPaper(found, now) !== 'active'),
+        'I5',
+        () => `${what} was told that there was nothing, and it was there all the time`,
+      );
+    }
+  },
+  purge: ({ world, execution, record, what }) => {
+    const own = execution.changes.some((change) => change.kind === 'purge');
+    const goneTick = world.history.incarnations.get(record?.incarnation ?? '')?.removedTick ?? NEVER;
+    demand(own || (execution.unknowns > 0 && goneTick <= world.tick), 'I12', () => `${what} was told success, and what it purged is stored`);
+  },
+  show: ({ task, record, what, saw }) => {
+    const shown = saw((found, now) => found === record && found !== undefined && isAtPath(found, task.where) && stateOnPaper(found, now) === 'active');
+    demand(shown, 'I5', () => `${what} showed what was not there at any moment`);
+  },
+  showDeleted: ({ task, record, what, saw }) => {
+    const shown = saw((found, now) => sameDeleted(found, record) && found !== undefined && isAtLocation(found, task.where) && stateOnPaper(found, now) === 'deleted');
+    demand(shown, 'I5', () => `${what} showed what was not deleted at any moment`);
+  },
+  list: isListed,
+  listDeleted: isListed,
+  nameRefusal: ({ value, what, saw }) => {
+    const so = saw((found, now) => ['active', 'deleted'].includes(stateOnPaper(found, now)) === (value === 'AlreadyExists'));
+    demand(so, 'I5', () => `${what} was told ${String(value)}`);
+  },
+  groupShow: (told) => demand(sawLiveGroup(told), 'groups', () => `${told.what} showed a group that was gone`),
+  groupPut: (told) => demand(sawLiveGroup(told), 'I12', () => `${told.what} was told success, and the group was never there`),
+  groupRemove: ({ world, execution, task, what }) => {
+    const gone = sawGroup(world, execution, task.where, (group) => group === undefined || group.deleting !== undefined);
+    demand(gone, 'I12', () => `${what} was told success, and the group was there all the time`);
+  },
+  keyCreate: () => undefined,
+  grant: () => undefined,
+};
 
 const sameDeleted = (found: HsmRecord | undefined, record: HsmRecord | undefined): boolean => found === record || isDeepStrictEqual({ ...found }, { ...record });
 
@@ -120,7 +170,8 @@ function checkStored(world: World, execution: Execution, task: ClientTask, recor
   const what = `#${execution.id} (${task.kind})`;
   if (!own && task.kind === 'recover') {
     const asItIs: Seen = (found, now) => found === record && stateOnPaper(found, now) === 'active' && isAtPath(record, task.where);
-    return demand(sawHsm(world, execution, task.where.name, asItIs), 'I12', () => `${what} was told that it is active, and it was not`);
+    demand(sawHsm(world, execution, task.where.name, asItIs), 'I12', () => `${what} was told that it is active, and it was not`);
+    return;
   }
   demand(own !== undefined, 'I12', () => `${what} was told success, and nothing of it is stored`);
   const { writeId: _, ...stored } = own.after as HsmRecord;
@@ -132,14 +183,24 @@ function checkStored(world: World, execution: Execution, task: ClientTask, recor
 /** Every item was there at some moment; whoever was there all the time is listed; nobody twice. */
 function checkList(world: World, execution: Execution, task: ClientTask, items: readonly HsmRecord[]): void {
   const state = task.kind === 'list' ? 'active' : 'deleted';
-  const inGroup = (record: HsmRecord): boolean => record.subscription === task.where.subscription && (task.kind === 'listDeleted' || task.item !== 'group' || record.group === task.where.group);
+  const inGroup = (record: HsmRecord): boolean =>
+    record.subscription === task.where.subscription && (task.kind === 'listDeleted' || task.item !== 'group' || record.group === task.where.group);
   const shown: Seen = (record, now) => record !== undefined && inGroup(record) && stateOnPaper(record, now) === state;
   for (const item of items)
-    demand(sawHsm(world, execution, item.name, (record, now) => record === item && shown(record, now)), 'I5', () => `#${execution.id} (${task.kind}) listed ${item.name}, which was not ${state} at any moment`);
+    demand(
+      sawHsm(world, execution, item.name, (record, now) => record === item && shown(record, now)),
+      'I5',
+      () => `#${execution.id} (${task.kind}) listed ${item.name}, which was not ${state} at any moment`,
+    );
   const names = items.map((item) => item.name);
   demand(new Set(names).size === names.length, 'I16', () => `#${execution.id} (${task.kind}) listed a name twice: ${names.join(', ')}`);
   for (const name of world.history.hsms.keys())
-    if (!names.includes(name)) demand(sawHsm(world, execution, name, (record, now) => !shown(record, now)), 'I16', () => `#${execution.id} (${task.kind}) left out ${name}, which was ${state} all the time`);
+    if (!names.includes(name))
+      demand(
+        sawHsm(world, execution, name, (record, now) => !shown(record, now)),
+        'I16',
+        () => `#${execution.id} (${task.kind}) left out ${name}, which was ${state} all the time`,
+      );
 }
 
 /** A timer that says done must have had its date, and its deletion must be over. */
@@ -147,7 +208,13 @@ function checkLook(world: World, execution: Execution, { timer, forged }: LookTa
   if (answer.kind !== 'done') return;
   const what = `#${execution.id}, the timer of deletion ${timer.deletionId},`;
   demand(nowOf(world) >= timer.purgeAt, 'I1', () => `${what} ended before its date`);
-  if (!forged) demand(current(world.history.hsms, timer.hsm)?.value?.deletion?.deletionId !== timer.deletionId || execution.startedNow < (world.history.deletions.get(timer.deletionId)?.storedNow ?? 0), 'I1', () => `${what} ended while its deletion stands`);
+  if (!forged)
+    demand(
+      current(world.history.hsms, timer.hsm)?.value?.deletion?.deletionId !== timer.deletionId ||
+        execution.startedNow < (world.history.deletions.get(timer.deletionId)?.storedNow ?? 0),
+      'I1',
+      () => `${what} ended while its deletion stands`,
+    );
 }
 
 /** A sweep that met no trouble leaves nothing behind that was due, by both clocks, when it began. */
@@ -159,7 +226,11 @@ function checkSweep(world: World, execution: Execution, report: SweepReport): vo
     const last = versions.at(-1);
     const purgeAt = last?.value?.deletion?.purgeAt;
     if (!last || purgeAt === undefined || last.fromTick >= execution.startedTick) continue;
-    demand(purgeAt > execution.startedNow || purgeAt > execution.startedNow + execution.host.skewSeconds || (execution.hostClockMax > 0 && execution.hostClockMax < purgeAt), 'I15', () => `${name} was due when sweep #${execution.id} began, and is still stored when it ends`);
+    demand(
+      purgeAt > execution.startedNow || purgeAt > execution.startedNow + execution.host.skewSeconds || (execution.hostClockMax > 0 && execution.hostClockMax < purgeAt),
+      'I15',
+      () => `${name} was due when sweep #${execution.id} began, and is still stored when it ends`,
+    );
   }
   for (const [incarnation, debt] of world.history.debts)
     if (debt.fromTick < execution.startedTick && debt.closedTick > world.tick)

@@ -1,10 +1,11 @@
 // What must hold of everything that is stored, after each step and at the end: obligations stand, nobody's rows are left behind, no live HSM is without its group; and with every fault over, what was due is gone.
 import type { HsmRecord } from '../../../shared/domain/managedHsm';
+import { passTime } from './clocks';
+import type { EngineUnderRun } from './engine';
 import { advance, die, start } from './executions';
 import { current } from './history';
-import { passTime } from './clocks';
 import { demand } from './violation';
-import { type Execution, type Host, type World, hostNow, nowOf, tell } from './world';
+import { type Execution, type Host, hostNow, nowOf, tell, type World } from './world';
 
 /** Holds at every moment. @throws Violation */
 export function audit(world: World): void {
@@ -23,9 +24,14 @@ function obligationStands(world: World, name: string, { deletion }: HsmRecord): 
   if (!deletion) return;
   const stored = world.history.deletions.get(deletion.deletionId);
   const timer = world.timers.get(deletion.deletionId);
-  const late = stored !== undefined && stored.storedNow >= deletion.purgeAt;
+  // With days shorter than a time-out, a command that was stalled, refused and decided again can store a deletion after its timer's first date.
+  const late = stored !== undefined && stored.storedNow >= (timer?.input.purgeAt ?? deletion.purgeAt);
   // A recovery or purge whose answer came has ended the timer after its commit; here the deletion is still stored.
-  demand(late || timer?.status === 'running' || timer?.status === 'lost', 'I1', () => `the deletion ${deletion.deletionId} of ${name} is stored, and its timer is ${timer?.status ?? 'not there'}`);
+  demand(
+    late || timer?.status === 'running' || timer?.status === 'lost',
+    'I1',
+    () => `the deletion ${deletion.deletionId} of ${name} is stored, and its timer is ${timer?.status ?? 'not there'}`,
+  );
 }
 
 function groupStands(world: World, name: string, record: HsmRecord): void {
@@ -40,7 +46,11 @@ function nothingIsLeftBehind(world: World): void {
     if (rows.size === 0) continue;
     const name = incarnations.get(incarnation)?.name ?? '';
     const debt = debts.get(incarnation);
-    demand(current(hsms, name)?.value?.incarnation === incarnation || (debt !== undefined && debt.closedTick > world.tick), 'I2', () => `${[...rows].join(', ')}: the HSM ${name} (${incarnation}) is purged, its debt is closed, and this is stored`);
+    demand(
+      current(hsms, name)?.value?.incarnation === incarnation || (debt !== undefined && debt.closedTick > world.tick),
+      'I2',
+      () => `${[...rows].join(', ')}: the HSM ${name} (${incarnation}) is purged, its debt is closed, and this is stored`,
+    );
   }
 }
 
@@ -53,7 +63,8 @@ export async function conclude(world: World): Promise<void> {
   world.stragglers = [];
   for (const host of world.hosts) host.skewSeconds = world.random.below(5) - 2;
   await passDates(world);
-  if (world.random.chance(0.5)) await timersAlone(world);
+  if (world.engine) await engineAlone(world, world.engine);
+  else if (world.random.chance(0.5)) await timersAlone(world);
   const host = world.hosts[0] as Host;
   await sweepAndClean(world, host);
   // What the first sweep soft-deleted with its group is due in its turn.
@@ -70,7 +81,8 @@ export async function conclude(world: World): Promise<void> {
     demand(purgeAt === undefined || purgeAt > nowOf(world), 'I15', () => `${name} was due, and four sweeps have left it`);
   }
   if (world.profile.frozen) return;
-  for (const [incarnation, debt] of world.history.debts) demand(debt.closedTick < Number.POSITIVE_INFINITY, 'I2', () => `the debt of ${incarnation} is still there after four sweeps, their messages worked off`);
+  for (const [incarnation, debt] of world.history.debts)
+    demand(debt.closedTick < Number.POSITIVE_INFINITY, 'I2', () => `the debt of ${incarnation} is still there after four sweeps, their messages worked off`);
   for (const [address, versions] of world.history.groups) demand(!versions.at(-1)?.value?.deleting, 'groups', () => `${address} is still marked after four sweeps`);
 }
 
@@ -82,6 +94,8 @@ async function sweepAndClean(world: World, host: Host): Promise<void> {
 /** Past every date that is stored, and past the lives of all executions. */
 async function passDates(world: World): Promise<void> {
   const dates = [...world.history.hsms.values()].map((versions) => versions.at(-1)?.value?.deletion?.purgeAt ?? 0);
+  // An engine whose clock leads asks once a minute until the storage's clock has come after it: past that, too.
+  if (world.engine) dates.push(...[...world.timers.values()].map((timer) => timer.input.purgeAt));
   passTime(world, Math.max(0, Math.max(0, ...dates) - nowOf(world)) + 5 + 2 * world.timeoutSeconds);
   if (world.violation) throw world.violation;
 }
@@ -95,8 +109,40 @@ async function timersAlone(world: World): Promise<void> {
     if (wait > 0) passTime(world, wait);
     await runToEnd(world, await start(world, { kind: 'look', timer: timer.input, forged: false }, host));
     const record = current(world.history.hsms, timer.input.hsm)?.value;
-    demand(record?.deletion?.deletionId !== timer.input.deletionId, 'I15', () => `the timer of deletion ${timer.input.deletionId} was asked at its date, and ${timer.input.hsm} is still stored`);
+    demand(
+      record?.deletion?.deletionId !== timer.input.deletionId,
+      'I15',
+      () => `the timer of deletion ${timer.input.deletionId} was asked at its date, and ${timer.input.hsm} is still stored`,
+    );
     audit(world);
+  }
+}
+
+/** The engine fires what is due and is answered, until it has nothing left to do: every orchestration has ended, and so has its deletion. */
+async function engineAlone(world: World, engine: EngineUnderRun): Promise<void> {
+  const host = world.hosts.at(-1) as Host;
+  for (let rounds = 0; rounds < 400; rounds++) {
+    await engine.settle();
+    if (world.violation) throw world.violation;
+    const question = engine.questions().find((each) => !each.asked);
+    if (question) {
+      question.asked = true;
+      await runToEnd(world, await start(world, { kind: 'look', timer: question.timer, forged: false, question }, host));
+    } else if (!(await engine.fire())) {
+      const next = Math.min(...engine.due());
+      if (next === Number.POSITIVE_INFINITY) break;
+      passTime(world, Math.max(1, next - nowOf(world)));
+    }
+  }
+  audit(world);
+  for (const [id, timer] of world.timers) {
+    const record = current(world.history.hsms, timer.input.hsm)?.value;
+    demand(timer.status !== 'running', 'I15', () => `the orchestration of deletion ${id} is still running long after its date`);
+    demand(
+      timer.status !== 'completed' || record?.deletion?.deletionId !== id || record.deletion.purgeAt > nowOf(world),
+      'I15',
+      () => `the orchestration of deletion ${id} has ended, and ${timer.input.hsm} is still stored`,
+    );
   }
 }
 

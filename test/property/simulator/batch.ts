@@ -1,14 +1,29 @@
 // Many runs, one after the other, from consecutive seeds; stops at the first violation. What a worker process does, and what `npm test` does in its own.
 import type { CodeUnderTest } from './codeUnderTest';
 import { createCoverage } from './coverage';
-import { type Run, play } from './run';
+import { play, type Run } from './run';
 import { shrink } from './shrink';
 
 export type Batch = { readonly seed: number; readonly runs: number; readonly stride: number; readonly profile: string | undefined };
-export type Failure = { readonly run: Run; readonly runsNeeded: number; readonly invariant: string; readonly message: string; readonly shrunk: Run; readonly history: readonly string[] };
-export type BatchResult = { readonly runs: number; readonly steps: number; readonly stepsMin: number; readonly reached: readonly (readonly [string, number])[]; readonly failure: Failure | undefined };
+export type Failure = {
+  readonly run: Run;
+  readonly runsNeeded: number;
+  readonly invariant: string;
+  readonly message: string;
+  readonly shrunk: Run;
+  readonly history: readonly string[];
+};
+export type BatchResult = {
+  readonly runs: number;
+  readonly steps: number;
+  readonly stepsMin: number;
+  readonly reached: readonly (readonly [string, number])[];
+  readonly failure: Failure | undefined;
+};
 
 export async function playBatch(code: CodeUnderTest, { seed, runs, stride, profile }: Batch, stopped: () => boolean = () => false): Promise<BatchResult> {
+  // Refusals are thrown by the thousand and nobody reads their stacks.
+  Error.stackTraceLimit = 0;
   const coverage = createCoverage();
   let steps = 0;
   let stepsMin = Number.POSITIVE_INFINITY;

@@ -4,9 +4,9 @@ import type { HsmDebt, HsmRecord } from '../../../shared/domain/managedHsm';
 import type { Instant } from '../../../shared/domain/time';
 import type { Task, Where } from './commands';
 import { NEVER, type Span, wasSo } from './history';
-import { type PaperState, datesOf, isAtLocation, isAtPath, isBusy, stateOnPaper } from './paper';
+import { datesOf, isAtLocation, isAtPath, isBusy, type PaperState, stateOnPaper } from './paper';
 import { demand } from './violation';
-import { type Change, type Execution, type World, hostNow, instantText, nowOf } from './world';
+import { type Change, type Execution, hostNow, instantText, nowOf, type World } from './world';
 
 /** Judges one change of a record and notes it. @throws Violation */
 export function recordChanged(world: World, execution: Execution, name: string, was: HsmRecord | undefined, is: HsmRecord | undefined, debt: HsmDebt | undefined): void {
@@ -15,7 +15,9 @@ export function recordChanged(world: World, execution: Execution, name: string, 
   const incarnation = (is ?? was)?.incarnation ?? '';
   const where = `#${execution.id} (${execution.task.kind}): ${kind} of ${name} (${incarnation})`;
   demand(mayDo(execution.task, kind, was, is), 'table', () => `${where} is not its business`);
-  const others = execution.changes.filter((change) => change.kind !== 'expire' && (execution.task.kind !== 'groupRemove' && execution.task.kind !== 'sweep' ? true : change.incarnation === incarnation));
+  const others = execution.changes.filter(
+    (change) => change.kind !== 'expire' && (execution.task.kind !== 'groupRemove' && execution.task.kind !== 'sweep' ? true : change.incarnation === incarnation),
+  );
   demand(kind === 'expire' || others.length === 0, 'I7', () => `${where}: one command acted twice`);
   demand(execution.status !== 'refused', 'I12', () => `${where}, after it had been refused`);
   if (kind === 'create') created(world, execution, name, is as HsmRecord);
@@ -44,14 +46,26 @@ function mayDo(task: Task, kind: Change['kind'], was: HsmRecord | undefined, is:
     case 'protect':
     case 'patch':
       if (kind === 'expire') return task.kind !== 'patch';
-      demand(isAtPath(record, task.where), 'I14', () => `a path of ${task.where.subscription}/${task.where.group} reached ${record.name} of ${record.subscription}/${record.group}`);
+      demand(
+        isAtPath(record, task.where),
+        'I14',
+        () => `a path of ${task.where.subscription}/${task.where.group} reached ${record.name} of ${record.subscription}/${record.group}`,
+      );
       return kind === 'update' || (kind === 'create' && task.kind !== 'patch');
     case 'recover':
     case 'remove':
-      demand(isAtPath(record, task.where), 'I14', () => `a path of ${task.where.subscription}/${task.where.group} reached ${record.name} of ${record.subscription}/${record.group}`);
+      demand(
+        isAtPath(record, task.where),
+        'I14',
+        () => `a path of ${task.where.subscription}/${task.where.group} reached ${record.name} of ${record.subscription}/${record.group}`,
+      );
       return kind === (task.kind === 'recover' ? 'recover' : 'delete');
     case 'purge':
-      demand(isAtLocation(record, task.where), 'I14', () => `a path of ${task.where.subscription}/${task.where.location} reached ${record.name} of ${record.subscription}, ${record.settings.location}`);
+      demand(
+        isAtLocation(record, task.where),
+        'I14',
+        () => `a path of ${task.where.subscription}/${task.where.location} reached ${record.name} of ${record.subscription}, ${record.settings.location}`,
+      );
       return kind === 'purge';
     case 'groupRemove':
       demand(isAtPath(record, task.where), 'I14', () => `the deletion of group ${task.where.group} reached ${record.name} of ${record.group}`);
@@ -59,7 +73,11 @@ function mayDo(task: Task, kind: Change['kind'], was: HsmRecord | undefined, is:
     case 'sweep':
       return kind === 'delete' || kind === 'expire';
     case 'look':
-      demand(was?.deletion?.deletionId === task.timer.deletionId, 'I11', () => `the timer of deletion ${task.timer.deletionId} purged ${record.name} (${record.incarnation}), deleted by ${was?.deletion?.deletionId}`);
+      demand(
+        was?.deletion?.deletionId === task.timer.deletionId,
+        'I11',
+        () => `the timer of deletion ${task.timer.deletionId} purged ${record.name} (${record.incarnation}), deleted by ${was?.deletion?.deletionId}`,
+      );
       return kind === 'expire';
     default:
       return false;
@@ -71,7 +89,11 @@ function created(world: World, execution: Execution, name: string, is: HsmRecord
   demand(!incarnations.has(is.incarnation), 'I2', () => `${name} came back from the grave: ${is.incarnation} was removed, and is inserted again by #${execution.id}`);
   demand(!is.deletion, 'table', () => `${name} was created deleted`);
   const { where, request } = execution.task as { where: Where; request: { retentionDays?: number; purgeProtection?: boolean } };
-  demand(is.settings.retentionDays === (request.retentionDays ?? 90) && is.settings.purgeProtection === (request.purgeProtection ?? false) && isAtLocation(is, where), 'I9', () => `${name} was created other than asked for`);
+  demand(
+    is.settings.retentionDays === (request.retentionDays ?? 90) && is.settings.purgeProtection === (request.purgeProtection ?? false) && isAtLocation(is, where),
+    'I9',
+    () => `${name} was created other than asked for`,
+  );
   requireState(world, execution, name, undefined, 'create', (state) => state === 'absent' || state === 'overdue');
   incarnations.set(is.incarnation, { name, removedTick: NEVER });
 }
@@ -80,7 +102,11 @@ function created(world: World, execution: Execution, name: string, is: HsmRecord
 function demandSame(where: string, was: HsmRecord, is: HsmRecord, invariant: string): void {
   const kept = ({ deletion: _, window: __, modified: ___, writeId: ____, ...rest }: HsmRecord) => rest;
   demand(was.settings === is.settings || isDeepStrictEqual(kept(was), kept(is)), invariant, () => `${where} changed more than it may`);
-  demand(was.name === is.name && was.group === is.group && was.subscription === is.subscription && was.created === is.created, invariant, () => `${where} changed more than it may`);
+  demand(
+    was.name === is.name && was.group === is.group && was.subscription === is.subscription && was.created === is.created,
+    invariant,
+    () => `${where} changed more than it may`,
+  );
 }
 
 function deleted(world: World, execution: Execution, where: string, was: HsmRecord, is: HsmRecord): void {
@@ -89,11 +115,23 @@ function deleted(world: World, execution: Execution, where: string, was: HsmReco
   requireState(world, execution, was.name, was, 'delete', (state) => state === 'active');
   demandSame(where, was, is, 'I10');
   demand(!deletions.has(deletion.deletionId), 'I8', () => `${where} used a deletion id again: ${deletion.deletionId}`);
-  demand(deletion.deletedAt >= execution.startedNow && deletion.deletedAt <= nowOf(world), 'I9', () => `${where} is dated ${instantText(deletion.deletedAt)}, but the storage's clock went from ${instantText(execution.startedNow)} to ${instantText(nowOf(world))} meanwhile`);
-  demand(deletion.purgeAt === deletion.deletedAt + was.settings.retentionDays * world.daySeconds && Number.isInteger(deletion.purgeAt), 'I9', () => `${where}: wrong date of purge, ${instantText(deletion.purgeAt)}`);
+  demand(
+    deletion.deletedAt >= execution.startedNow && deletion.deletedAt <= nowOf(world),
+    'I9',
+    () => `${where} is dated ${instantText(deletion.deletedAt)}, but the storage's clock went from ${instantText(execution.startedNow)} to ${instantText(nowOf(world))} meanwhile`,
+  );
+  demand(
+    deletion.purgeAt === deletion.deletedAt + was.settings.retentionDays * world.daySeconds && Number.isInteger(deletion.purgeAt),
+    'I9',
+    () => `${where}: wrong date of purge, ${instantText(deletion.purgeAt)}`,
+  );
   const timer = world.timers.get(deletion.deletionId);
   demand(timer !== undefined, 'I1', () => `${where} has no timer when it is stored`);
-  demand(timer.input.hsm === was.name && timer.input.incarnation === was.incarnation && timer.input.purgeAt <= deletion.purgeAt, 'I1', () => `${where} has a timer for something else`);
+  demand(
+    timer.input.hsm === was.name && timer.input.incarnation === was.incarnation && timer.input.purgeAt <= deletion.purgeAt,
+    'I1',
+    () => `${where} has a timer for something else`,
+  );
   deletions.set(deletion.deletionId, { incarnation: was.incarnation, storedNow: nowOf(world), ended: 'no' });
 }
 
@@ -109,7 +147,17 @@ function updated(world: World, execution: Execution, where: string, was: HsmReco
   requireState(world, execution, was.name, was, 'update', (state) => state === 'active');
   demand(was.settings.retentionDays === is.settings.retentionDays, 'I9', () => `${where} changed the retention`);
   demand(!was.settings.purgeProtection || is.settings.purgeProtection, 'I9', () => `${where} switched purge protection off`);
-  const fixed = ({ name, incarnation, subscription, group, created, settings }: HsmRecord) => [name, incarnation, subscription, group, created, settings.location, settings.sku, settings.tenantId, settings.administrators];
+  const fixed = ({ name, incarnation, subscription, group, created, settings }: HsmRecord) => [
+    name,
+    incarnation,
+    subscription,
+    group,
+    created,
+    settings.location,
+    settings.sku,
+    settings.tenantId,
+    settings.administrators,
+  ];
   demand(isDeepStrictEqual(fixed(was), fixed(is)), 'I10', () => `${where} changed what is fixed`);
 }
 
@@ -124,7 +172,11 @@ function removed(world: World, execution: Execution, where: string, was: HsmReco
     requireState(world, execution, was.name, was, 'purge', (state) => state === 'deleted');
   } else {
     demand(nowOf(world) >= purgeAt, 'I4', () => `${where} before ${instantText(purgeAt)}`);
-    demand(execution.hostClockMax >= purgeAt, 'two clocks', () => `${where}: the host's clock, ${instantText(hostNow(world, execution.host))}, had not reached ${instantText(purgeAt)}`);
+    demand(
+      execution.hostClockMax >= purgeAt,
+      'two clocks',
+      () => `${where}: the host's clock, ${instantText(hostNow(world, execution.host))}, had not reached ${instantText(purgeAt)}`,
+    );
   }
   const ended = deletions.get(was.deletion?.deletionId ?? '');
   demand(ended?.ended === 'no', 'I8', () => `${where}: its deletion was ${ended?.ended} already`);
@@ -138,5 +190,9 @@ export const spanOf = (world: World, execution: Execution): Span => ({ fromTick:
 function requireState(world: World, execution: Execution, name: string, version: HsmRecord | undefined, command: string, allowed: (state: PaperState) => boolean): void {
   const free = (record: HsmRecord | undefined, now: Instant): boolean => command === 'purge' || stateOnPaper(record, now) === 'overdue' || !isBusy(record, now);
   const held = wasSo(world.history.hsms, name, spanOf(world, execution), datesOf, (record, now) => record === version && allowed(stateOnPaper(record, now)) && free(record, now));
-  demand(held, 'I5', () => `#${execution.id} (${execution.task.kind}): ${command} of ${name}, which was in no state for it at any moment since ${instantText(execution.startedNow)}`);
+  demand(
+    held,
+    'I5',
+    () => `#${execution.id} (${execution.task.kind}): ${command} of ${name}, which was in no state for it at any moment since ${instantText(execution.startedNow)}`,
+  );
 }

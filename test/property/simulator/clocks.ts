@@ -1,6 +1,6 @@
 // How time passes: the storage's clock only goes forward, and executions that it leaves behind by more than their time-out are ended by their hosts.
 import { die } from './executions';
-import { type World, nowOf, tell } from './world';
+import { nowOf, tell, type World } from './world';
 
 /** Storage's time passes. */
 export function passTime(world: World, seconds: number): void {
@@ -34,5 +34,6 @@ export function datesAhead(world: World): number[] {
     const last = versions.at(-1);
     if (last?.value?.deleting) dates.push(last.fromNow + 2 * world.timeoutSeconds);
   }
+  if (world.engine) dates.push(...world.engine.due());
   return dates.filter((date) => date > now);
 }

@@ -5,14 +5,29 @@ import type { DeletedHsmPath, HsmPath, HsmRecord } from '../../../shared/domain/
 import type { Debt, Timer, Value } from '../../../shared/domain/plan';
 import { HSM_ROW } from '../../../shared/domain/rows';
 import type { Page, Ports } from '../../../shared/ports';
+import type { Question } from './engine';
 import type { Message, World } from './world';
 
 export type Where = { readonly subscription: string; readonly group: string; readonly location: string; readonly name: string };
 
 export type ClientTask = {
   readonly kind:
-    | 'put' | 'protect' | 'patch' | 'recover' | 'remove' | 'purge' | 'show' | 'showDeleted' | 'list' | 'listDeleted' | 'nameRefusal'
-    | 'groupPut' | 'groupRemove' | 'groupShow' | 'keyCreate' | 'grant';
+    | 'put'
+    | 'protect'
+    | 'patch'
+    | 'recover'
+    | 'remove'
+    | 'purge'
+    | 'show'
+    | 'showDeleted'
+    | 'list'
+    | 'listDeleted'
+    | 'nameRefusal'
+    | 'groupPut'
+    | 'groupRemove'
+    | 'groupShow'
+    | 'keyCreate'
+    | 'grant';
   readonly where: Where;
   readonly request: HsmRequest;
   /** The name of a key or of an assignment. */
@@ -20,19 +35,19 @@ export type ClientTask = {
   /** Rows of a page of a list; 0 for all at once. */
   readonly limit: number;
 };
-export type LookTask = { readonly kind: 'look'; readonly timer: Timer; readonly forged: boolean };
-export type EraseTask = { readonly kind: 'erase'; readonly debt: Debt; readonly message: Message | undefined };
-export type SweepTask = { readonly kind: 'sweep' };
+export type LookTask = { readonly kind: 'look'; readonly timer: Timer; readonly forged: boolean; readonly question?: Question };
+type EraseTask = { readonly kind: 'erase'; readonly debt: Debt; readonly message: Message | undefined };
+type SweepTask = { readonly kind: 'sweep' };
 export type Task = ClientTask | LookTask | EraseTask | SweepTask;
 
-export const caller: Caller = { objectId: '00000000-0000-4000-8000-00000000000a', groups: [], groupsLeftOut: false, kind: 'User', displayName: 'ada@contoso.example' };
-export const TENANT = '00000000-0000-4000-8000-00000000000b';
+const caller: Caller = { objectId: '00000000-0000-4000-8000-00000000000a', groups: [], groupsLeftOut: false, kind: 'User', displayName: 'ada@contoso.example' };
+const TENANT = '00000000-0000-4000-8000-00000000000b';
 
 const hsmPath = ({ subscription, group, name }: Where): HsmPath => ({ subscription, group, name, display: { group, name } });
 const deletedPath = ({ subscription, location, name }: Where): DeletedHsmPath => ({ subscription, location, name });
 
 /** The services, as the composition root makes them. */
-export function servicesOn(world: World, ports: Ports) {
+function servicesOn(world: World, ports: Ports) {
   const parameters = {
     tenantId: TENANT,
     daySeconds: world.daySeconds,
@@ -120,9 +135,9 @@ async function grantRole({ store }: Ports, name: string, assignment: string): Pr
   const row = `a!${assignment}`;
   const { rows } = await firstRows(store, name);
   const record = rows.find((each) => each.row === HSM_ROW)?.value;
-  const incarnation = record?.['incarnation'];
+  const incarnation = record?.incarnation;
   const held = rows.find((each) => each.row === row);
-  if (!record || record['deletion'] || held?.value['incarnation'] === incarnation) return;
+  if (!record || record.deletion || held?.value.incarnation === incarnation) return;
   const value: Value = { incarnation, principalId: 'p', roleGuid: 'r', scope: '/' };
   await store.transact({ table: 'hsms', partition: name, writes: [held ? { kind: 'replace', row, etag: held.etag, value } : { kind: 'insert', row, value }] });
 }

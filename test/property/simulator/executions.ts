@@ -1,17 +1,15 @@
 // Executions and their calls: every call through a port becomes an entry that the scheduler owns. It lets it take effect, answer, fail, or vanish with its host.
-import type { Transaction, Value } from '../../../shared/domain/plan';
-import { HSM_ROW } from '../../../shared/domain/rows';
-import type { Ports, Range, TransactAnswer } from '../../../shared/ports';
+import type { TransactAnswer } from '../../../shared/ports';
+import type { LookAnswer } from '../../../shared/service/retention';
 import { checkAnswer } from './answers';
-import { type Task, perform, taskText } from './commands';
-import { current } from './history';
-import { stateOnPaper } from './paper';
-import { checkTransaction } from './transactions';
+import { perform, type Task, taskText } from './commands';
+import type { Question } from './engine';
+import { portsOf } from './simulatedPorts';
+import { answerText, errorName, resultText } from './texts';
 import { isViolation } from './violation';
-import { type Call, type Execution, type Host, type World, hostNow, nowOf, tell } from './world';
+import { type Call, type Execution, type Host, hostNow, nowOf, type Outcome, tell, type World } from './world';
 
 export type Fate = 'through' | 'effect only' | 'fail before' | 'fail after' | 'fail, land later';
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 /** Microtasks that the services may spend between two calls; more means that they wait for something that is no port. */
 const SETTLING_TURNS_MAX = 400;
@@ -28,6 +26,7 @@ export async function start(world: World, task: Task, host: Host): Promise<Execu
     startedNow: nowOf(world),
     calls: [],
     status: 'running',
+    outcome: undefined,
     held: false,
     changes: [],
     refusals: 0,
@@ -40,6 +39,7 @@ export async function start(world: World, task: Task, host: Host): Promise<Execu
     wrote: 'no',
     firstReadAt: undefined,
     lastReadTick: 0,
+    writeAskedTick: 0,
   };
   world.executions.push(execution);
   if (task.kind === 'erase' && task.message) task.message.busy += 1;
@@ -91,12 +91,18 @@ function takeEffect(world: World, call: Call): void {
 function noteLost(world: World, call: Call, fate: Fate): void {
   const { execution } = call;
   execution.faults += 1;
-  tell(world, () => `${execution.host.name} #${execution.id} ${call.about}: ${call.phase === 'done' ? `${resultText(call)}, but the answer is lost` : fate === 'fail before' ? 'fails, without effect' : 'fails, and is still on its way'}`);
+  tell(
+    world,
+    () =>
+      `${execution.host.name} #${execution.id} ${call.about}: ${call.phase === 'done' ? `${resultText(call)}, but the answer is lost` : fate === 'fail before' ? 'fails, without effect' : 'fails, and is still on its way'}`,
+  );
   if (call.kind !== 'write') return;
   const stored = call.phase === 'done' && execution.wrote === 'stored';
   world.coverage.reach(execution.cell, stored ? 'stored and lost' : fate === 'fail, land later' ? 'lost and late' : 'not stored and lost');
   execution.wrote = 'unknown';
   execution.unknowns += 1;
+  // What others do before the read-back is what makes an unknown answer interesting.
+  if (world.random.chance(0.5)) execution.held = true;
 }
 
 /** An execution ends at its time-out at the latest; a request that it sent is answered or dropped within one more. */
@@ -105,7 +111,11 @@ const landsBy = (world: World, execution: Execution): number => (world.profile.f
 /** The host is gone, or ended this execution at its time-out: its calls go nowhere, but what was sent may still land. */
 export function die(world: World, execution: Execution, why: string): void {
   if (execution.status !== 'running') return;
-  tell(world, () => `${execution.host.name} #${execution.id} ${why}${execution.calls.map((call) => `, at: ${call.about} (${call.phase === 'done' ? 'took effect' : 'on its way'})`).join('')}`);
+  tell(
+    world,
+    () =>
+      `${execution.host.name} #${execution.id} ${why}${execution.calls.map((call) => `, at: ${call.about} (${call.phase === 'done' ? 'took effect' : 'on its way'})`).join('')}`,
+  );
   execution.status = 'gone';
   for (const call of execution.calls) {
     world.coverage.reach(execution.cell, crashPoint(call));
@@ -125,8 +135,9 @@ function crashPoint({ kind, phase, execution }: Call): string {
 function finished(world: World, execution: Execution, outcome: Outcome): void {
   if (execution.status !== 'running') return;
   world.tick += 1;
-  tell(world, () => `${execution.host.name} #${execution.id} ends: ${'value' in outcome ? answerText(outcome.value) : errorText(outcome.error)}`);
+  tell(world, () => `${execution.host.name} #${execution.id} ends: ${'value' in outcome ? answerText(outcome.value) : errorName(outcome.error)}`);
   try {
+    execution.outcome = outcome;
     execution.status = 'value' in outcome ? 'answered' : isUnsure(outcome.error) ? 'unsure' : 'refused';
     checkAnswer(world, execution, outcome);
   } catch (error) {
@@ -136,7 +147,6 @@ function finished(world: World, execution: Execution, outcome: Outcome): void {
   leave(world, execution, outcome);
 }
 
-export const errorName = (error: unknown): string => (error instanceof Error && 'error' in error ? String(error.error) : String(error));
 const isUnsure = (error: unknown): boolean => ['Unfinished', 'Unavailable'].includes(errorName(error)) || errorName(error) === 'Error: lost';
 
 /** What the trigger behind an execution does with its end: messages are taken off or seen again, timers answered or asked again. */
@@ -152,7 +162,8 @@ function leave(world: World, execution: Execution, outcome: Outcome | undefined)
   const timer = world.timers.get(task.timer.deletionId);
   if (!timer) return;
   timer.looking -= 1;
-  if (timer.status !== 'running' || !outcome) return;
+  if (task.question) answerQuestion(task.question, outcome);
+  if (task.question || timer.status !== 'running' || !outcome) return;
   const now = hostNow(world, execution.host);
   if ('error' in outcome) timer.nextAt = now + Math.min(60, 2 ** timer.failures++) * 60;
   else {
@@ -162,95 +173,10 @@ function leave(world: World, execution: Execution, outcome: Outcome | undefined)
   }
 }
 
-function portsOf(world: World, execution: Execution): Ports {
-  const ask = <T>(kind: Call['kind'], about: string, effect: () => T, lost: Call['lost']): Promise<T> =>
-    new Promise((resolve, reject) => {
-      // An execution that is gone makes no more calls: its host is dead, or has ended it.
-      if (execution.status !== 'running') return;
-      const settleWith = (outcome: Outcome): void => ('value' in outcome ? resolve(outcome.value as T) : reject(outcome.error as Error));
-      execution.calls.push({ execution, kind, about, effect, lost, settle: settleWith, phase: 'asked', result: undefined });
-      if (execution.task.kind !== 'sweep' && world.faultsOn && world.random.chance(world.profile.stall)) execution.held = true;
-    });
-  const unavailable = (): Outcome => ({ error: world.code.refuse('Unavailable') });
-  const failed = (): Outcome => ({ error: new Error('lost') });
-  const unknown = (): Outcome => ({ value: { kind: 'unknown' } satisfies TransactAnswer });
-  const noteRead = (table: string, partition: string, row: string): void => {
-    execution.firstReadAt ??= world.storageAt;
-    execution.lastReadTick = world.tick;
-    if (table !== 'hsms' || row !== HSM_ROW || execution.wrote === 'unknown') return;
-    execution.wrote = 'no';
-    execution.cell = cellOf(world, execution.task, partition);
-  };
-  return {
-    store: {
-      row: (table, partition, row) =>
-        ask('read', world.trace ? `read ${table}/${partition}/${row}` : '', () => {
-          noteRead(table, partition, row);
-          return world.store.row(table, partition, row);
-        }, unavailable),
-      page: <V extends Value>(range: Range, limit: number, next?: string) =>
-        ask('page', world.trace ? `page of ${range.table}/${range.partition ?? '*'} ${range.from}` : '', () => {
-          execution.cell = undefined;
-          return world.store.page<V>(range, limit, next);
-        }, unavailable),
-      transact: (transaction) => ask('write', world.trace ? transactionText(transaction) : '', () => checkTransaction(world, execution, transaction), unknown),
-    },
-    queue: {
-      send: (debt) =>
-        ask('send', world.trace ? `send clean-up of ${debt.incarnation}` : '', () => {
-          execution.sent.add(debt.incarnation);
-          world.messages.push({ debt, dequeues: 0, busy: 0 });
-        }, failed),
-    },
-    timers: {
-      start: (timer) =>
-        ask('startTimer', world.trace ? `start timer ${timer.deletionId}` : '', () => {
-          if (!world.timers.has(timer.deletionId)) world.timers.set(timer.deletionId, { input: timer, status: 'running', nextAt: timer.purgeAt + 1, failures: 0, looking: 0 });
-        }, unavailable),
-      end: (deletionId) =>
-        ask('endTimer', world.trace ? `end timer ${deletionId}` : '', () => {
-          const timer = world.timers.get(deletionId);
-          if (timer?.status === 'running') timer.status = 'terminated';
-          world.changed = true;
-        }, failed),
-    },
-    ids: { guid: () => `n${++world.ids}` },
-    hostClock: {
-      now: () => {
-        const now = hostNow(world, execution.host);
-        execution.hostClockMax = Math.max(execution.hostClockMax, now);
-        return now;
-      },
-    },
-    log: () => undefined,
-  };
+/** The engine asks another host if this one is gone. */
+function answerQuestion(question: Question, outcome: Outcome | undefined): void {
+  question.asked = false;
+  if (!outcome) return;
+  if ('value' in outcome) question.resolve(outcome.value as LookAnswer);
+  else question.reject(outcome.error as Error);
 }
-
-/** For coverage: the state that the record is in, by the table on paper, and the command that asks. */
-function cellOf(world: World, task: Task, name: string): string | undefined {
-  const state = stateOnPaper(current(world.history.hsms, name)?.value, nowOf(world));
-  const command = { put: 'create', protect: 'create', patch: state === 'active' ? 'create' : '', recover: 'recover', remove: 'delete', groupRemove: 'delete', purge: 'purge', look: 'expire', sweep: state === 'active' ? 'delete' : 'expire' };
-  const asked = command[task.kind as keyof typeof command];
-  return asked ? `${state} x ${asked}` : undefined;
-}
-
-const transactionText = ({ table, partition, writes }: Transaction): string =>
-  `write ${table}/${partition}: ${writes.map((write) => `${write.kind} ${write.row}${write.kind !== 'delete' && write.row === HSM_ROW ? ` ${recordText(write.value)}` : ''}`).join(' + ')}`;
-
-function recordText(value: Value): string {
-  const { incarnation, deletion, settings } = value as { incarnation: string; deletion?: { deletionId: string; purgeAt: number }; settings: { retentionDays: number; purgeProtection: boolean } };
-  const state = deletion ? `deleted by ${deletion.deletionId}, due ${new Date(deletion.purgeAt * 1000).toISOString().slice(0, 19)}Z` : 'active';
-  return `{${incarnation}, ${state}, ${settings.retentionDays} days${settings.purgeProtection ? ', protected' : ''}}`;
-}
-
-function resultText({ result, kind }: Call): string {
-  const value = (result as { value?: unknown } | undefined)?.value;
-  if (kind === 'write') return value && typeof value === 'object' && 'status' in value ? `refused, ${String(value.status)}` : 'stored';
-  if (kind !== 'read' && kind !== 'page') return 'done';
-  const found = (value as { found?: { value?: Value; rows?: readonly unknown[]; next?: string } }).found;
-  if (kind === 'page') return `${found?.rows?.length ?? 0} rows${found?.next === undefined ? '' : ', more to come'}`;
-  return found?.value ? ('settings' in found.value ? recordText(found.value) : 'found') : 'nothing there';
-}
-
-const answerText = (value: unknown): string => (value === undefined ? 'done' : typeof value === 'object' && value !== null && 'record' in value ? 'accepted' : JSON.stringify(value).slice(0, 120));
-export const errorText = (error: unknown): string => errorName(error);

@@ -6,7 +6,7 @@ import type { Instant } from '../../../shared/domain/time';
 /** A version stood from one tick (inclusive) to another (exclusive), while the clock went from one instant to the other. */
 export type Version<V> = { readonly value: V | undefined; readonly fromTick: number; readonly fromNow: Instant; toTick: number; toNow: Instant };
 
-export type DebtNote = { readonly hsm: string; readonly writtenAt: Instant; readonly fromTick: number; closedTick: number };
+type DebtNote = { readonly hsm: string; readonly writtenAt: Instant; readonly fromTick: number; closedTick: number };
 
 export type History = {
   readonly hsms: Map<string, Version<HsmRecord>[]>;
@@ -28,8 +28,8 @@ export const createHistory = (): History => ({ hsms: new Map(), groups: new Map(
 export const current = <V>(versions: ReadonlyMap<string, Version<V>[]>, name: string): Version<V> | undefined => versions.get(name)?.at(-1);
 
 export function addVersion<V>(versions: Map<string, Version<V>[]>, name: string, value: V | undefined, tick: number, now: Instant): void {
-  let list = versions.get(name);
-  if (!list) versions.set(name, (list = []));
+  const list = versions.get(name) ?? [];
+  versions.set(name, list);
   const last = list.at(-1);
   if (last) {
     last.toTick = tick;
@@ -41,7 +41,11 @@ export function addVersion<V>(versions: Map<string, Version<V>[]>, name: string,
 export type Span = { readonly fromTick: number; readonly fromNow: Instant; readonly toTick: number; readonly toNow: Instant };
 
 /** Each version that stood during a span, with the part of the clock's way that it stood for. A name never stored was absent all the time. */
-export function during<V>(versions: ReadonlyMap<string, readonly Version<V>[]>, name: string, span: Span): { readonly value: V | undefined; readonly fromNow: Instant; readonly toNow: Instant }[] {
+function during<V>(
+  versions: ReadonlyMap<string, readonly Version<V>[]>,
+  name: string,
+  span: Span,
+): { readonly value: V | undefined; readonly fromNow: Instant; readonly toNow: Instant }[] {
   const found: { value: V | undefined; fromNow: Instant; toNow: Instant }[] = [];
   const list = versions.get(name) ?? [];
   const first = list[0];
@@ -62,5 +66,8 @@ export const wasSo = <V>(
 ): boolean =>
   during(versions, name, span).some(({ value, fromNow, toNow }) => {
     if (holds(value, fromNow) || holds(value, toNow)) return true;
-    return value !== undefined && datesOf(value).some((date) => (date > fromNow && date <= toNow && holds(value, date)) || (date - 1 > fromNow && date - 1 < toNow && holds(value, date - 1)));
+    return (
+      value !== undefined &&
+      datesOf(value).some((date) => (date > fromNow && date <= toNow && holds(value, date)) || (date - 1 > fromNow && date - 1 < toNow && holds(value, date - 1)))
+    );
   });

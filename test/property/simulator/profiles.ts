@@ -2,7 +2,22 @@
 import type { ClientTask } from './commands';
 
 export type Action =
-  | 'start' | 'go' | 'finish' | 'release' | 'fault' | 'crash' | 'time' | 'clock' | 'offset' | 'sweep' | 'deliver' | 'fire' | 'forge' | 'loseTimer' | 'land' | 'cycle';
+  | 'start'
+  | 'go'
+  | 'finish'
+  | 'release'
+  | 'fault'
+  | 'crash'
+  | 'time'
+  | 'clock'
+  | 'offset'
+  | 'sweep'
+  | 'deliver'
+  | 'fire'
+  | 'forge'
+  | 'loseTimer'
+  | 'land'
+  | 'cycle';
 
 export type Profile = {
   readonly name: string;
@@ -16,21 +31,55 @@ export type Profile = {
   readonly stall: number;
   /** Executions outlive their time-out, the limit that ARCHITECTURE accepts: only I3, I4, I8 and the legality of each change hold. */
   readonly frozen: boolean;
+  /** The real orchestrator runs on the embedded engine. */
+  readonly engine: boolean;
   readonly names: number;
   readonly steps: number;
 };
 
 const mixed: Profile = {
   name: 'mixed',
-  actions: { start: 20, go: 26, finish: 10, release: 5, fault: 7, crash: 2, time: 9, clock: 1, offset: 0.5, sweep: 3, deliver: 6, fire: 5, forge: 3, loseTimer: 0.5, land: 2, cycle: 4 },
+  actions: {
+    start: 20,
+    go: 26,
+    finish: 10,
+    release: 5,
+    fault: 7,
+    crash: 2,
+    time: 9,
+    clock: 1,
+    offset: 0.5,
+    sweep: 3,
+    deliver: 6,
+    fire: 5,
+    forge: 3,
+    loseTimer: 0.5,
+    land: 2,
+    cycle: 4,
+  },
   commands: {
-    put: 14, protect: 3, patch: 5, recover: 10, remove: 14, purge: 10, show: 3, showDeleted: 3, list: 2, listDeleted: 2, nameRefusal: 2,
-    groupPut: 3, groupRemove: 2, groupShow: 1, keyCreate: 6, grant: 5,
+    put: 14,
+    protect: 3,
+    patch: 5,
+    recover: 10,
+    remove: 14,
+    purge: 10,
+    show: 3,
+    showDeleted: 3,
+    list: 2,
+    listDeleted: 2,
+    nameRefusal: 2,
+    groupPut: 3,
+    groupRemove: 2,
+    groupShow: 1,
+    keyCreate: 6,
+    grant: 5,
   },
   shortDays: 0.35,
   largeSkew: 0.15,
   stall: 0.2,
   frozen: false,
+  engine: false,
   names: 2,
   steps: 34,
 };
@@ -44,7 +93,15 @@ const all: readonly Profile[] = [
     actions: { ...mixed.actions, deliver: 12, sweep: 5, fire: 8, time: 12, cycle: 9 },
     names: 1,
   },
-  { ...mixed, name: 'stall-heavy', stall: 0.45, shortDays: 0.6, actions: { ...mixed.actions, fault: 10, release: 9, finish: 16, land: 4, cycle: 9 }, commands: { ...mixed.commands, groupPut: 1, groupRemove: 1 }, names: 1 },
+  {
+    ...mixed,
+    name: 'stall-heavy',
+    stall: 0.45,
+    shortDays: 0.6,
+    actions: { ...mixed.actions, fault: 10, release: 9, finish: 16, land: 4, cycle: 9 },
+    commands: { ...mixed.commands, groupPut: 1, groupRemove: 1 },
+    names: 1,
+  },
   {
     ...mixed,
     name: 'groups',
@@ -54,6 +111,7 @@ const all: readonly Profile[] = [
   },
   { ...mixed, name: 'skew', largeSkew: 0.75, actions: { ...mixed.actions, clock: 4, fire: 9, sweep: 5, time: 14 }, names: 1 },
   { ...mixed, name: 'frozen', frozen: true, stall: 0.4, actions: { ...mixed.actions, time: 14, release: 8, land: 4 }, names: 1 },
+  { ...mixed, name: 'engine', engine: true, largeSkew: 0.4, shortDays: 0.3, stall: 0.1, actions: { ...mixed.actions, fire: 22, time: 16, clock: 2 }, names: 1 },
 ];
 
 export const profiles: ReadonlyMap<string, Profile> = new Map(all.map((profile) => [profile.name, profile]));

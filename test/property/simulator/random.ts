@@ -29,14 +29,22 @@ export function randomOf(seed: number, stream: number): Random {
   };
 }
 
+const totals = new WeakMap<object, { readonly entries: readonly (readonly [string, number])[]; readonly total: number }>();
+
 /** Picks by weight; entries of weight 0 are never picked. */
-export function pickWeighted<K extends string>(random: Random, weights: Readonly<Partial<Record<K, number>>>): K {
-  const entries = Object.entries(weights) as [K, number][];
-  let rest = random.below(1_000_000) / 1_000_000;
-  const total = entries.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [key, weight] of entries) {
-    rest -= weight / total;
-    if (rest < 0 && weight > 0) return key;
+export function pickWeighted<K extends string>(random: Random, weights: Readonly<Record<K, number>>): K {
+  const known = totals.get(weights) ?? totalOf(weights);
+  let rest = random.below(1_000_000) * (known.total / 1_000_000);
+  for (const [key, weight] of known.entries) {
+    if (rest < weight) return key as K;
+    rest -= weight;
   }
-  return (entries.filter(([, weight]) => weight > 0).at(-1) as [K, number])[0];
+  throw new RangeError('weights that add up to nothing');
+}
+
+function totalOf(weights: Readonly<Record<string, number>>) {
+  const entries = Object.entries(weights);
+  const known = { entries, total: entries.reduce((sum, [, weight]) => sum + weight, 0) };
+  totals.set(weights, known);
+  return known;
 }

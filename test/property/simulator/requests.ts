@@ -5,11 +5,15 @@ import { pickWeighted } from './random';
 import type { World } from './world';
 
 const NAMES = ['alpha', 'beta'];
-export const ADMINISTRATORS = ['00000000-0000-4000-8000-000000000001'];
+const ADMINISTRATORS = ['00000000-0000-4000-8000-000000000001'];
 export const HOME: Where = { subscription: 's1', group: 'g1', location: 'westus', name: 'alpha' };
 
 /** The groups that stand when a run begins. */
-export const GROUPS = [{ subscription: 's1', group: 'g1' }, { subscription: 's1', group: 'g2' }, { subscription: 's2', group: 'g1' }];
+export const GROUPS = [
+  { subscription: 's1', group: 'g1' },
+  { subscription: 's1', group: 'g2' },
+  { subscription: 's2', group: 'g1' },
+];
 
 export function anyTask(world: World): ClientTask {
   const kind = pickWeighted(world.random, world.profile.commands);
@@ -22,7 +26,12 @@ export function anyTask(world: World): ClientTask {
 }
 
 export const taskOf = (kind: ClientTask['kind'], where: Where, more: Partial<ClientTask> = {}): ClientTask => ({
-  kind, where, item: '0', limit: 0, request: { recover: kind === 'recover', location: where.location, administrators: ADMINISTRATORS, ...(kind === 'protect' && { purgeProtection: true }) }, ...more,
+  kind,
+  where,
+  item: '0',
+  limit: 0,
+  request: { recover: kind === 'recover', location: where.location, administrators: ADMINISTRATORS, ...(kind === 'protect' && { purgeProtection: true }) },
+  ...more,
 });
 
 /** Part of a life, in its order: what others get done while someone is stalled. */
@@ -31,7 +40,7 @@ export function lifeOf(world: World): readonly ClientTask[] {
   const life = ['put', 'grant', 'remove', random.chance(0.5) ? 'purge' : 'recover', 'put', 'grant', 'keyCreate', 'remove', 'purge'] as const;
   const state = world.history.hsms.get('alpha')?.at(-1)?.value;
   const from = !state ? 0 : state.deletion ? 3 : 2;
-  return life.slice(from, from + 2 + random.below(4)).map((kind) => taskOf(kind, HOME, { item: '0' }));
+  return life.slice(from, from + 1 + random.below(5)).map((kind) => taskOf(kind, HOME, { item: '0' }));
 }
 
 /** The record's own path, most of the time. */

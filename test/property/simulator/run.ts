@@ -1,17 +1,18 @@
 // A run: a world made from a seed, its steps one after the other, and the end in which all faults are over. What comes out is the seed's alone.
 import { audit, conclude, runToEnd } from './audit';
-import type { CodeUnderTest } from './codeUnderTest';
 import { passTime } from './clocks';
+import type { CodeUnderTest } from './codeUnderTest';
 import type { Coverage } from './coverage';
+import { createEngine } from './engine';
 import { start } from './executions';
 import { profileOf } from './profiles';
 import { randomOf } from './random';
 import { GROUPS, HOME, taskOf } from './requests';
 import { step } from './scheduler';
 import { isViolation } from './violation';
-import { type Host, type World, createWorld } from './world';
+import { createWorld, type Host, type World } from './world';
 
-export type Run = { readonly seed: number; readonly profile: string | undefined; /** The steps that are taken; all of them if not given. */ readonly steps?: readonly number[] };
+export type Run = { readonly seed: number; readonly profile: string | undefined /** The steps that are taken; all of them if not given. */; readonly steps?: readonly number[] };
 export type RunResult = { readonly steps: number; readonly violation: { readonly invariant: string; readonly message: string } | undefined; readonly trace: readonly string[] };
 
 export const stepsOf = ({ seed, profile }: Run): number => profileOf(seed, profile).steps;
@@ -22,12 +23,14 @@ export async function play(code: CodeUnderTest, run: Run, coverage: Coverage, to
   const world = createWorld(code, profileOf(run.seed, run.profile), coverage, run.seed, trace);
   let steps = 0;
   try {
+    if (world.profile.engine) world.engine = await createEngine(world, code.orchestrator());
     await prepare(world);
     world.faultsOn = true;
     for (const index of run.steps ?? Array.from({ length: world.profile.steps }, (_, each) => each)) {
       world.random = randomOf(run.seed, index);
       await step(world);
       steps += 1;
+      await world.engine?.settle();
       if (world.violation) throw world.violation;
       audit(world);
     }
@@ -35,7 +38,9 @@ export async function play(code: CodeUnderTest, run: Run, coverage: Coverage, to
     await conclude(world);
     return { steps, violation: undefined, trace: trace ?? [] };
   } catch (error) {
-    const found = isViolation(error) ? { invariant: error.invariant, message: error.message } : { invariant: 'no invariant', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    const found = isViolation(error)
+      ? { invariant: error.invariant, message: error.message }
+      : { invariant: 'no invariant', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     trace?.push(`** ${found.message}`);
     return { steps, violation: found, trace: trace ?? [] };
   }

@@ -1,11 +1,12 @@
 // One step of a run: picks what happens next and lets it happen. It owns every yield point; nothing goes on that it has not picked.
 import { drainMessages, runToEnd } from './audit';
 import { datesAhead, moveOffset, passTime } from './clocks';
-import { type Fate, advance, die, land, start } from './executions';
+import type { EngineUnderRun } from './engine';
+import { advance, die, type Fate, land, start } from './executions';
 import type { Action } from './profiles';
 import { pickWeighted } from './random';
 import { anyTask, lifeOf } from './requests';
-import { type Call, type Execution, type Host, type Message, type TimerInstance, type World, hostNow, nowOf, skewOf, tell } from './world';
+import { type Call, type Execution, type Host, hostNow, type Message, nowOf, skewOf, type TimerInstance, tell, type World } from './world';
 
 const CLIENTS_MAX = 6;
 const DEQUEUES_MAX = 5;
@@ -23,7 +24,8 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
   async start(world) {
     if (world.executions.length >= CLIENTS_MAX) return actions.finish(world);
     const execution = await start(world, anyTask(world), pickHost(world));
-    if (!execution.held && world.random.chance(0.4)) await runToEnd(world, execution);
+    if (world.random.chance(0.15)) await ambush(world, execution);
+    else if (!execution.held && world.random.chance(0.4)) await runToEnd(world, execution);
   },
 
   async go(world) {
@@ -57,7 +59,8 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
 
   async crash(world) {
     const calls = [...openCalls(world, false), ...openCalls(world, true)];
-    const at = calls.length && world.random.chance(0.7) ? world.random.pick(calls) : undefined;
+    const hints = calls.filter((call) => call.kind === 'send' || call.kind === 'endTimer');
+    const at = calls.length && world.random.chance(0.7) ? world.random.pick(hints.length && world.random.chance(0.5) ? hints : calls) : undefined;
     if (at?.phase === 'asked' && world.random.chance(0.5)) await advance(world, at, 'effect only');
     const host = at?.execution.host ?? pickHost(world);
     tell(world, () => `-- ${host.name} crashes`);
@@ -102,6 +105,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
 
   async fire(world) {
     const host = pickHost(world);
+    if (world.engine) return fireEngine(world, world.engine, host);
     const running = [...world.timers.values()].filter((timer) => timer.status === 'running' && (timer.looking === 0 || world.random.chance(0.1)));
     // Real timers fire up to a second early.
     const due = running.filter((timer) => hostNow(world, host) >= timer.nextAt - 1);
@@ -117,12 +121,19 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     if (random.chance(0.5) || !world.timers.size) {
       const incarnation = alive.length && random.chance(0.7) ? random.pick(alive).incarnation : past.length ? random.pick(past)[0] : undefined;
       if (incarnation === undefined) return;
-      await perhapsRun(world, await start(world, { kind: 'erase', debt: { hsm: history.incarnations.get(incarnation)?.name ?? '', incarnation }, message: undefined }, pickHost(world)));
+      await perhapsRun(
+        world,
+        await start(world, { kind: 'erase', debt: { hsm: history.incarnations.get(incarnation)?.name ?? '', incarnation }, message: undefined }, pickHost(world)),
+      );
       return;
     }
     const { input } = random.pick([...world.timers.values()]);
     const record = alive.find((each) => each.name === input.hsm);
-    const timer = { ...input, ...(record && random.chance(0.5) && { incarnation: record.incarnation }), purgeAt: random.pick([input.purgeAt, nowOf(world) - 1, nowOf(world) + 100]) };
+    const timer = {
+      ...input,
+      ...(record && random.chance(0.5) && { incarnation: record.incarnation }),
+      purgeAt: random.pick([input.purgeAt, nowOf(world) - 1, nowOf(world) + 100]),
+    };
     await perhapsRun(world, await start(world, { kind: 'look', timer, forged: true }, pickHost(world)));
   },
 
@@ -131,6 +142,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     if (!running.length) return;
     const timer = world.random.pick(running);
     timer.status = 'lost';
+    world.engine?.end(timer.input.deletionId);
     tell(world, () => `-- the engine loses the timer of deletion ${timer.input.deletionId}`);
   },
 
@@ -139,7 +151,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     const { faultsOn } = world;
     world.faultsOn = false;
     for (const task of lifeOf(world)) await runToEnd(world, await start(world, task, host));
-    if (world.random.chance(0.4)) await drainMessages(world, host);
+    if (world.random.chance(0.6)) await drainMessages(world, host);
     world.faultsOn = faultsOn;
   },
 
@@ -151,18 +163,40 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
   },
 };
 
+/** A question of the orchestrator finds a host, or a timer of the engine fires. */
+async function fireEngine(world: World, engine: EngineUnderRun, host: Host): Promise<void> {
+  const open = engine.questions().filter((question) => !question.asked || world.random.chance(0.1));
+  if (!open.length || world.random.chance(0.3)) {
+    await engine.fire();
+    return;
+  }
+  const question = world.random.pick(open);
+  question.asked = true;
+  await perhapsRun(world, await start(world, { kind: 'look', timer: question.timer, forged: false, question }, host));
+}
+
 async function ask(world: World, timer: TimerInstance, host: Host): Promise<void> {
   await perhapsRun(world, await start(world, { kind: 'look', timer: timer.input, forged: false }, host));
 }
 
 async function perhapsRun(world: World, execution: Execution): Promise<void> {
-  if (!execution.held && world.random.chance(0.6)) await perhapsLimp(world, execution);
+  if (world.random.chance(0.2)) await ambush(world, execution);
+  else if (!execution.held && world.random.chance(0.6)) await perhapsLimp(world, execution);
+}
+
+/** Lets an execution come to its write, perhaps lets that go wrong, and then others live a part of a life before it goes on. */
+async function ambush(world: World, execution: Execution): Promise<void> {
+  let call = execution.calls[0];
+  for (; call && call.kind !== 'write' && !world.violation; call = execution.calls[0]) await advance(world, call, 'through');
+  if (call && world.random.chance(0.4)) await advance(world, call, anyFailure(world, call));
+  if (execution.status === 'running') await actions.cycle(world);
 }
 
 /** To its end, now and then with a call that fails here and there. */
 async function perhapsLimp(world: World, execution: Execution): Promise<void> {
   if (!world.random.chance(0.2)) return runToEnd(world, execution);
-  for (let call = execution.calls[0]; call && !world.violation; call = execution.calls[0]) await advance(world, call, world.random.chance(0.2) ? anyFailure(world, call) : 'through');
+  for (let call = execution.calls[0]; call && !world.violation; call = execution.calls[0])
+    await advance(world, call, world.random.chance(0.2) ? anyFailure(world, call) : 'through');
 }
 
 function anyFailure(world: World, call: Call): Fate {

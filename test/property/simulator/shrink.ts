@@ -1,7 +1,7 @@
 // Makes a failing run short: leaves out steps as long as the same invariant still breaks.
 import type { CodeUnderTest } from './codeUnderTest';
 import { createCoverage } from './coverage';
-import { type Run, play, stepsOf } from './run';
+import { play, type Run, stepsOf } from './run';
 
 const ROUNDS_MAX = 12;
 

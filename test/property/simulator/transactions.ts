@@ -2,12 +2,12 @@
 import type { HsmDebt, HsmRecord } from '../../../shared/domain/managedHsm';
 import type { Row, Transaction, Value, Write } from '../../../shared/domain/plan';
 import type { GroupRecord } from '../../../shared/domain/resourceGroup';
-import { HSM_ROW, debtRow } from '../../../shared/domain/rows';
+import { debtRow, HSM_ROW } from '../../../shared/domain/rows';
 import type { TransactAnswer } from '../../../shared/ports';
 import { recordChanged } from './changes';
 import { addVersion, current } from './history';
 import { demand } from './violation';
-import { type Execution, type World, nowOf } from './world';
+import { type Execution, nowOf, type World } from './world';
 
 type Applied = { readonly write: Write; readonly before: Row<Value> | undefined; readonly after: Row<Value> | undefined };
 
@@ -58,23 +58,39 @@ function debtChanged(world: World, execution: Execution, { write, before, after 
   const left = owned.get(incarnation);
   demand(!left?.size, 'I2', () => `the debt of ${incarnation} was closed while rows of it are stored: ${[...(left ?? [])].join(', ')}`);
   demand(execution.erasedRows === 0, 'I2', () => `the debt of ${incarnation} was closed by a pass that had found rows`);
-  demand((execution.firstReadAt ?? 0) - debt.writtenAt >= 2 * world.timeoutSeconds, 'I2', () => `the debt of ${incarnation} was closed by a pass that began ${(execution.firstReadAt ?? 0) - debt.writtenAt} s after it was written`);
+  demand(
+    (execution.firstReadAt ?? 0) - debt.writtenAt >= 2 * world.timeoutSeconds,
+    'I2',
+    () => `the debt of ${incarnation} was closed by a pass that began ${(execution.firstReadAt ?? 0) - debt.writtenAt} s after it was written`,
+  );
   debt.closedTick = world.tick;
 }
 
 /** A row that belongs to an incarnation: nothing erases it while the record that owns it is stored. @param owner of a row that does not say */
 function ownedChanged(world: World, execution: Execution, address: string, { before, after }: Applied, owner: string | undefined): void {
   const { owned, debts } = world.history;
-  const ownerOf = (row: Row<Value>): string => owner ?? String(row.value['incarnation']);
+  const ownerOf = (row: Row<Value>): string => owner ?? String(row.value.incarnation);
   if (before) {
     const was = ownerOf(before);
     const name = world.history.incarnations.get(was)?.name ?? '';
     const replacedByOwner = after !== undefined && ownerOf(after) === was;
-    demand(replacedByOwner || current(world.history.hsms, name)?.value?.incarnation !== was, 'I3', () => `#${execution.id} erased ${address}, which the stored record of ${name} owns (${was})`);
+    demand(
+      replacedByOwner || current(world.history.hsms, name)?.value?.incarnation !== was,
+      'I3',
+      () => `#${execution.id} erased ${address}, which the stored record of ${name} owns (${was})`,
+    );
     if (!after) {
       const debt = debts.get(was);
-      demand(execution.task.kind === 'erase' && debt !== undefined && debt.closedTick > execution.startedTick, 'I3', () => `#${execution.id} erased ${address} of ${was} without a debt`);
-      demand(execution.task.debt.incarnation === was, 'I3', () => `#${execution.id}, asked to erase ${(execution.task as { debt: { incarnation: string } }).debt.incarnation}, erased ${address} of ${was}`);
+      demand(
+        execution.task.kind === 'erase' && debt !== undefined && debt.closedTick > execution.startedTick,
+        'I3',
+        () => `#${execution.id} erased ${address} of ${was} without a debt`,
+      );
+      demand(
+        execution.task.debt.incarnation === was,
+        'I3',
+        () => `#${execution.id}, asked to erase ${(execution.task as { debt: { incarnation: string } }).debt.incarnation}, erased ${address} of ${was}`,
+      );
       execution.erasedRows += 1;
     }
     owned.get(was)?.delete(address);
@@ -96,7 +112,11 @@ function groupChanged(world: World, execution: Execution, subscription: string, 
   if (!is) {
     demand(was?.deleting !== undefined, 'groups', () => `${address} was removed without having been marked`);
     const age = (execution.firstReadAt ?? execution.startedAt) - (before?.writtenAt ?? 0);
-    demand(age >= 2 * world.timeoutSeconds || world.storageAt - (before?.writtenAt ?? 0) >= 2 * world.timeoutSeconds, 'groups', () => `${address} was removed ${age} s after it was marked: a create that read it as live may still land`);
+    demand(
+      age >= 2 * world.timeoutSeconds || world.storageAt - (before?.writtenAt ?? 0) >= 2 * world.timeoutSeconds,
+      'groups',
+      () => `${address} was removed ${age} s after it was marked: a create that read it as live may still land`,
+    );
   }
   addVersion(world.history.groups, address, is, world.tick, nowOf(world));
 }

@@ -1,14 +1,18 @@
 // What a run is played in: one storage with one clock, hosts with clocks of their own, executions on them, and every call that an execution has made through a port and that the scheduler has not let go on yet.
 import type { Debt, Timer } from '../../../shared/domain/plan';
-import type { Instant } from '../../../shared/domain/time';
-import { type MemoryStore, createMemoryStore } from '../../kit/memoryStore';
+import { DAY_SECONDS, type Instant } from '../../../shared/domain/time';
+import { createMemoryStore, type MemoryStore } from '../../kit/memoryStore';
 import type { CodeUnderTest } from './codeUnderTest';
 import type { Task } from './commands';
 import type { Coverage } from './coverage';
-import { type History, createHistory } from './history';
+import type { EngineUnderRun } from './engine';
+import { createHistory, type History } from './history';
 import type { Profile } from './profiles';
 import { type Random, randomOf } from './random';
 import type { Violation } from './violation';
+
+/** What a call or an execution came to. */
+export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 export type Host = { readonly name: string; skewSeconds: number };
 
@@ -19,14 +23,20 @@ export type Call = {
   readonly about: string;
   readonly effect: () => unknown;
   /** What the caller learns when the answer is lost. */
-  readonly lost: () => { readonly value: unknown } | { readonly error: unknown };
-  readonly settle: (outcome: { readonly value: unknown } | { readonly error: unknown }) => void;
+  readonly lost: () => Outcome;
+  readonly settle: (outcome: Outcome) => void;
   phase: 'asked' | 'done';
   result: unknown;
 };
 
 /** A change of one HSM's record that an execution brought about. */
-export type Change = { readonly kind: 'create' | 'update' | 'delete' | 'recover' | 'purge' | 'expire'; readonly name: string; readonly incarnation: string; readonly after: unknown; readonly tick: number };
+export type Change = {
+  readonly kind: 'create' | 'update' | 'delete' | 'recover' | 'purge' | 'expire';
+  readonly name: string;
+  readonly incarnation: string;
+  readonly after: unknown;
+  readonly tick: number;
+};
 
 export type Execution = {
   readonly id: number;
@@ -39,6 +49,7 @@ export type Execution = {
   readonly startedNow: Instant;
   readonly calls: Call[];
   status: 'running' | 'answered' | 'refused' | 'unsure' | 'gone';
+  outcome: Outcome | undefined;
   held: boolean;
   readonly changes: Change[];
   refusals: number;
@@ -53,12 +64,13 @@ export type Execution = {
   wrote: 'no' | 'unknown' | 'stored' | 'refused';
   firstReadAt: Instant | undefined;
   lastReadTick: number;
+  writeAskedTick: number;
 };
 
 export type TimerInstance = { readonly input: Timer; status: 'running' | 'completed' | 'terminated' | 'lost'; nextAt: Instant; failures: number; looking: number };
 export type Message = { readonly debt: Debt; dequeues: number; busy: number };
 /** A request that outlived its execution and may still take effect. */
-export type Straggler = { readonly call: Call; readonly landsBy: Instant };
+type Straggler = { readonly call: Call; readonly landsBy: Instant };
 
 export type World = {
   readonly code: CodeUnderTest;
@@ -79,6 +91,8 @@ export type World = {
   executions: Execution[];
   stragglers: Straggler[];
   readonly timers: Map<string, TimerInstance>;
+  /** The real engine, in the profile that has one; else `nextAt` and `failures` of the timers say what it would do. */
+  engine: EngineUnderRun | undefined;
   messages: Message[];
   executionsStarted: number;
   ids: number;
@@ -90,15 +104,20 @@ export type World = {
   readonly trace: string[] | undefined;
 };
 
-export const STARTS_AT: Instant = Date.UTC(2027, 0, 1) / 1000;
+const STARTS_AT: Instant = Date.UTC(2027, 0, 1) / 1000;
 
 const TIMEOUT_SECONDS = 600;
 
-export function createWorld(code: CodeUnderTest, profile: Profile, coverage: Coverage, seed: number, trace: string[] | undefined): World {
+export function createWorld(code: CodeUnderTest, profile: Profile, coverage: Coverage, seed: number, trace: string[] | undefined, given: Partial<World> = {}): World {
   const random = randomOf(seed, -1);
-  const daySeconds = random.chance(profile.shortDays) ? 60 : 86_400;
+  const daySeconds = random.chance(profile.shortDays) ? 60 : DAY_SECONDS;
   const world: World = {
-    code, profile, coverage, trace, random, daySeconds,
+    code,
+    profile,
+    coverage,
+    trace,
+    random,
+    daySeconds,
     store: createMemoryStore({
       now: () => world.storageAt,
       offsetSeconds: () => world.offsetSeconds,
@@ -116,6 +135,7 @@ export function createWorld(code: CodeUnderTest, profile: Profile, coverage: Cov
     executions: [],
     stragglers: [],
     timers: new Map(),
+    engine: undefined,
     messages: [],
     executionsStarted: 0,
     ids: 0,
@@ -123,7 +143,7 @@ export function createWorld(code: CodeUnderTest, profile: Profile, coverage: Cov
     faultsOn: false,
     violation: undefined,
   };
-  return world;
+  return Object.assign(world, given);
 }
 
 /** Mostly seconds; in profiles with large skew up to days. */
