@@ -9,6 +9,8 @@ type Column = string | boolean | number;
 
 /** A column that holds JSON text. */
 const JSON_SUFFIX = '_json';
+/** Of the 64 KiB that a text may take, in UTF-16. */
+const JSON_PART_CHARACTERS = 32_000;
 /** What a request around one write of a transaction takes beside the entity: path, headers, boundary. Generous. */
 const FRAME_BYTES = 2048;
 const MEMBER_NAME = /^[A-Za-z][A-Za-z0-9]{0,200}$/;
@@ -28,20 +30,40 @@ export function toColumns(value: Value): Record<string, Column> {
     if (isNative(member)) columns[name] = member;
     else {
       const text = JSON.stringify(member) as string | undefined;
-      if (text !== undefined) columns[`${name}${JSON_SUFFIX}`] = text;
+      partsOf(text ?? '').forEach((part, index) => {
+        columns[`${name}${JSON_SUFFIX}${index || ''}`] = part;
+      });
     }
   }
   return columns;
+}
+
+/** A column holds so much: what is longer goes on in `<name>_json1`, `<name>_json2`, … Surrogate pairs stay together, since a half of one is no text. */
+function partsOf(text: string): readonly string[] {
+  const parts: string[] = [];
+  for (let from = 0, to = 0; from < text.length; from = to) {
+    to = Math.min(from + JSON_PART_CHARACTERS, text.length);
+    if (to < text.length && /[\uD800-\uDBFF]/.test(text[to - 1] ?? '')) to -= 1;
+    parts.push(text.slice(from, to));
+  }
+  return parts;
 }
 
 /** The value of a row's columns; those of the service itself are left out. */
 export function fromColumns(columns: Readonly<Record<string, unknown>>): Value {
   const value: Record<string, unknown> = {};
   for (const [name, column] of Object.entries(columns)) {
-    if (name.endsWith(JSON_SUFFIX)) value[name.slice(0, -JSON_SUFFIX.length)] = JSON.parse(String(column));
+    if (name.endsWith(JSON_SUFFIX)) value[name.slice(0, -JSON_SUFFIX.length)] = JSON.parse(jsonOf(columns, name));
     else if (MEMBER_NAME.test(name) && !RESERVED.has(name.toLowerCase())) value[name] = column;
   }
   return value;
+}
+
+/** The parts of a long JSON text, put together. */
+function jsonOf(columns: Readonly<Record<string, unknown>>, name: string): string {
+  let text = String(columns[name]);
+  for (let part = 1; columns[`${name}${part}`] !== undefined; part++) text += String(columns[`${name}${part}`]);
+  return text;
 }
 
 /**

@@ -144,6 +144,8 @@ function checkValues(request: HsmRequest): void {
 /** Limits of tags on ARM resources; the data plane has its own. @throws InvalidProperty */
 export function checkTags(tags: Readonly<Record<string, string>>): void {
   const entries = Object.entries(tags);
+  const names = new Set(entries.map(([name]) => name.toLowerCase()));
+  if (names.size < entries.length) throw invalid('tags', 'tag names that differ only in letter case are one name.');
   if (entries.length > TAGS_MAX || entries.some(([name, value]) => name.length === 0 || name.length > TAG_NAME_CHARACTERS_MAX || value.length > TAG_VALUE_CHARACTERS_MAX))
     throw invalid('tags', `give at most ${TAGS_MAX} tags, with names of 1 to ${TAG_NAME_CHARACTERS_MAX} and values of at most ${TAG_VALUE_CHARACTERS_MAX} characters.`);
 }

@@ -1,4 +1,5 @@
 // Records <-> the REST JSON of the control plane: member names, order and casing as the service prints them (contract.md §2.2-2.7). Nothing else knows wire names.
+import { refuse } from '../domain/errors';
 import type { HsmRequest, HsmSettings, Identity, NetworkAcls } from '../domain/hsmSettings';
 import type { Window } from '../domain/lifecycle';
 import { isInWindow } from '../domain/lifecycle';
@@ -18,7 +19,7 @@ export function hsmRequestOf(body: Members): HsmRequest {
   const identity = objectOf(body, 'identity');
   const networkAcls = objectOf(properties, 'networkAcls');
   return defined({
-    recover: textOf(properties, 'createMode')?.toLowerCase() === 'recover',
+    recover: createModeOf(properties) === 'recover',
     location: textOf(body, 'location'),
     sku: sku && { family: required(textOf(sku, 'family'), 'sku.family'), name: required(textOf(sku, 'name'), 'sku.name') },
     tags: textsOf(body, 'tags'),
@@ -32,6 +33,13 @@ export function hsmRequestOf(body: Members): HsmRequest {
     publicNetworkAccess: textOf(properties, 'publicNetworkAccess'),
     secondaryRegions: listOf(properties, 'regions', (entry, at) => required(textOf(objectItem(entry, at), 'name'), `${at}.name`)),
   });
+}
+
+/** az writes `Recover`, the SDKs `recover`. @throws InvalidProperty for another word */
+function createModeOf(properties: Members): 'default' | 'recover' {
+  const mode = textOf(properties, 'createMode')?.toLowerCase() ?? 'default';
+  if (mode !== 'default' && mode !== 'recover') throw refuse('InvalidProperty', { property: 'createMode', rule: 'it must be default or recover.' });
+  return mode;
 }
 
 const networkAclsOf = (acls: Members): Partial<NetworkAcls> =>
@@ -102,7 +110,7 @@ function activationOf(record: HsmRecord, now: Instant) {
 }
 
 const identityBody = ({ type, principalId, userAssigned }: Identity, tenantId: string) => ({
-  type: type.replace(',', ', '),
+  type,
   ...(principalId && { principalId, tenantId }),
   ...(Object.keys(userAssigned).length > 0 && { userAssignedIdentities: userAssigned }),
 });

@@ -1,6 +1,7 @@
 // What is done at and after the deadline, by whichever hint came: expire one deletion, look at it for its timer, sweep everything that is due, erase what a purged HSM owned.
 
 import type { Caller } from '../domain/armRoles';
+import { refuse } from '../domain/errors';
 import { admit, isInWindow, stateAt } from '../domain/lifecycle';
 import type { HsmDebt, HsmRecord, PurgedBy } from '../domain/managedHsm';
 import { expireHsm, type Found, softDelete } from '../domain/managedHsm';
@@ -128,11 +129,12 @@ export function retention(ports: Ports, parameters: Parameters) {
     return 'closed';
   }
 
-  /** Each row under its own ETag. One that changed since keeps the page; the next pass finds it. @returns whether there were any */
+  /** Each row under its own ETag: one that changed since keeps the page. @returns whether there were any. @throws Unavailable when the page is not known to be erased */
   async function eraseRows(table: Table, rows: readonly Row<Value>[]): Promise<boolean> {
     const [first, ...others] = rows.map(({ row, etag }): Write => ({ kind: 'delete', row, etag }));
     if (!first || !rows[0]) return false;
-    await writeOnce(ports, { table, partition: rows[0].partition, writes: [first, ...others] });
+    // Not known to be erased: the queue brings the message back, later each time, and at last as poison.
+    if (!(await writeOnce(ports, { table, partition: rows[0].partition, writes: [first, ...others] }))) throw refuse('Unavailable');
     return true;
   }
 

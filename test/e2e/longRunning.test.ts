@@ -3,6 +3,8 @@ import type { Reply } from '../kit/client';
 import { type ObservedService, startObservedService } from '../kit/observedService';
 import { deletedList, deletedPath, groupPath, hsmPath, newHsm, recovering } from '../kit/resources';
 
+jest.setTimeout(120_000); // a slow machine is no failure
+
 let observed: ObservedService;
 let owner: ReturnType<ObservedService['service']['as']>;
 const at = (instant: string) => observed.proxy.setDate(new Date(instant));
@@ -19,8 +21,9 @@ beforeAll(async () => {
   owner = observed.service.as('owner');
   at('2027-01-01T00:00:00Z');
   await owner.send('PUT', groupPath(), { location: 'westus' });
-}, 60_000);
+});
 afterAll(() => observed.stop());
+afterEach(() => expect(observed.faults()).toEqual([]));
 
 /** 202 and no body a second before the end, then `status`; each 202 brings a Location that can be polled in its place. */
 async function endsAfter(reply: Reply, seconds: number): Promise<Reply> {

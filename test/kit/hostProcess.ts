@@ -15,6 +15,7 @@ async function main(): Promise<void> {
     ...(process.env.FUNCTION_TIMEOUT_SECONDS && { functionTimeoutSeconds: Number(process.env.FUNCTION_TIMEOUT_SECONDS) }),
     onStopped: () => process.exit(3),
   });
+  process.on('disconnect', () => process.exit(4));
   process.on('SIGTERM', () => void host.stop().then(() => process.exit(0)));
   process.send?.({ port: host.port, clockUrl: host.clockUrl });
 }

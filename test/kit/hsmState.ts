@@ -18,7 +18,12 @@ export type HsmState = {
   readonly debts: readonly PurgedBy[];
 };
 
-type Partition = { readonly record: HsmRecord | undefined; readonly assignments: readonly LocalAssignment[]; readonly debts: readonly HsmDebt[]; readonly others: readonly string[] };
+type Partition = {
+  readonly record: HsmRecord | undefined;
+  readonly assignments: readonly LocalAssignment[];
+  readonly debts: readonly HsmDebt[];
+  readonly others: readonly string[];
+};
 
 /** @param rows of the table `hsms` */
 export function partitionOf(rows: readonly StoredRow[], name: string): Partition {

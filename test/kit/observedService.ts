@@ -15,8 +15,12 @@ export type ObservedService = {
   readonly instances: ReturnType<typeof durableInstances>;
   /** kill -9 of the host, `meanwhile`, and a new start with other settings. */
   restart(changes?: Partial<ServiceOptions>, meanwhile?: () => Promise<void>): Promise<void>;
+  /** Lines of the host about what nobody caught, or what only the service's one catch did: none is wanted, ever. */
+  faults(): readonly string[];
   stop(): Promise<void>;
 };
+
+const FAULT = /Unhandled rejection|Uncaught exception|\bunexpected \w*Error|\bFunctions\.\w+ failed/;
 
 /** Wants dist to be built. */
 export async function startObservedService(options: Omit<ServiceOptions, 'connectionString'> = {}): Promise<ObservedService> {
@@ -34,6 +38,11 @@ export async function startObservedService(options: Omit<ServiceOptions, 'connec
       await meanwhile();
       await service.start(changes);
     },
+    faults: () =>
+      service
+        .output()
+        .split('\n')
+        .filter((line) => FAULT.test(line)),
     async stop() {
       await service.stop();
       await proxy.stop();

@@ -71,6 +71,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   };
 
   async function start(changes: Partial<ServiceOptions> = {}): Promise<void> {
+    await end('SIGTERM');
     current = { ...current, ...changes, env: { ...current.env, ...changes.env } };
     const env = {
       ...process.env,

@@ -13,7 +13,12 @@ export type Matches = (request: StorageRequest) => boolean;
  * What becomes of a request: `loseAnswer` stores it and destroys the connection, `reset` destroys that at once; `beforeAnswer` is called when it is stored,
  * and its answer waits for that; an answer of the proxy's own never reaches the storage.
  */
-export type Fate = 'forward' | 'loseAnswer' | 'reset' | { readonly beforeAnswer: () => Promise<void> } | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
+export type Fate =
+  | 'forward'
+  | 'loseAnswer'
+  | 'reset'
+  | { readonly beforeAnswer: () => Promise<void> }
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
 
 export type StorageProxy = Awaited<ReturnType<typeof startStorageProxy>>;
 

@@ -45,7 +45,7 @@ test.each<[string, Parameters<typeof contoso>[0], string]>([
   [
     'both identities',
     { settings: { identity: { type: 'SystemAssigned,UserAssigned', principalId: 'p', userAssigned: { '/id/0': { principalId: 'p0', clientId: 'c0' } } } } },
-    '{"identity":{"type":"SystemAssigned, UserAssigned","principalId":"p","tenantId":"33333333-3333-4333-8333-333333333333","userAssignedIdentities":{"/id/0":{"principalId":"p0","clientId":"c0"}}},"sku":',
+    '{"identity":{"type":"SystemAssigned,UserAssigned","principalId":"p","tenantId":"33333333-3333-4333-8333-333333333333","userAssignedIdentities":{"/id/0":{"principalId":"p0","clientId":"c0"}}},"sku":',
   ],
 ])('ManagedHsm with %s', (_, more, part) => {
   expect(body(contoso(more))).toContain(part);
@@ -192,10 +192,12 @@ test.each([
   ['RECOVER', true],
   ['default', false],
   ['Default', false],
-  ['recovered', false],
-  ['', false],
 ])('createMode %j: recover is %j', (mode, recover) => {
   expect(request(property(`"createMode":"${mode}"`)).recover).toBe(recover);
+});
+
+test.each(['recovered', 'restore', ''])('createMode %j is refused', (mode) => {
+  expect(endingOf(() => request(property(`"createMode":"${mode}"`)))).toBe('InvalidProperty');
 });
 
 test('what clients read and send back is not looked at: every read-only member, of any type', () => {
@@ -222,7 +224,7 @@ test.each<[string, (value: string) => string, readonly string[]]>([
   ['identity.type', (value) => `{"identity":{"type":${value}}}`, ['"x"']],
   ['identity.userAssignedIdentities', (value) => `{"identity":{"type":"None","userAssignedIdentities":${value}}}`, ['null', '{}']],
   ['properties', (value) => `{"properties":${value}}`, ['null', '{}']],
-  ...['tenantId', 'createMode', 'publicNetworkAccess'].map((name): [string, (value: string) => string, string[]] => [name, (value) => property(`"${name}":${value}`), ['"x"']]),
+  ...['tenantId', 'publicNetworkAccess'].map((name): [string, (value: string) => string, string[]] => [name, (value) => property(`"${name}":${value}`), ['"x"']]),
   ...['enableSoftDelete', 'enablePurgeProtection'].map((name): [string, (value: string) => string, string[]] => [name, (value) => property(`"${name}":${value}`), ['true']]),
   ['softDeleteRetentionInDays', (value) => property(`"softDeleteRetentionInDays":${value}`), ['1']],
   ['initialAdminObjectIds', (value) => property(`"initialAdminObjectIds":${value}`), ['null', '[]']],
