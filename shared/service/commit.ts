@@ -1,7 +1,7 @@
 // Runs plans, and is the only repeater of writes: decides again after a refusal, reads back after an unknown answer, and after that never decides again (design: one command must not act twice).
 import { refuse } from '../domain/errors';
 import type { Hint, Plan, Transaction, Value, Write } from '../domain/plan';
-import type { Ports } from '../ports';
+import type { Ports, TransactAnswer } from '../ports';
 
 /** What a decision came to: an answer, and a plan unless nothing is to be written. */
 export type Decision<A> = { readonly plan?: Plan | undefined; readonly answer: A };
@@ -27,8 +27,8 @@ export async function commit<A>(ports: Ports, decide: (attempt: number) => Promi
   throw refuse('Contended');
 }
 
-/** A write that nobody is waiting for: whether it was refused or its answer lost, the next pass sees what became of it. @returns whether it is known to be stored */
-export const writeOnce = async ({ store }: Ports, transaction: Transaction): Promise<boolean> => (await store.transact(transaction)).kind === 'stored';
+/** A write that nobody is waiting for: whether it was refused or its answer lost, the next pass sees what became of it. @returns what is known of it */
+export const writeOnce = async ({ store }: Ports, transaction: Transaction): Promise<TransactAnswer['kind']> => (await store.transact(transaction)).kind;
 
 /** @returns false if the plan was not stored for certain. */
 async function run(ports: Ports, plan: Plan): Promise<boolean> {

@@ -78,7 +78,7 @@ export function retention(ports: Ports, parameters: Parameters) {
         await attempt('softDeleted', incarnation, () => softDeleteInGroup(partition, incarnation, group.row));
       }
     for (const { row, passBeganAt, holdsHsm } of groups)
-      if (!holdsHsm && isSettled(row, passBeganAt)) await attempt('groupsClosed', row.row, () => writeOnce(ports, closeGroup(row)));
+      if (!holdsHsm && isSettled(row, passBeganAt)) await attempt('groupsClosed', row.row, async () => (await writeOnce(ports, closeGroup(row))) === 'stored');
     for await (const { found } of pages<HsmDebt>({ table: 'hsms', ...ranges.debts }, SWEEP_PAGE_ROWS))
       for (const { hsm, incarnation } of found.rows.map((row) => row.value))
         await attempt('debtsSent', incarnation, async () => {
@@ -133,8 +133,8 @@ export function retention(ports: Ports, parameters: Parameters) {
   async function eraseRows(table: Table, rows: readonly Row<Value>[]): Promise<boolean> {
     const [first, ...others] = rows.map(({ row, etag }): Write => ({ kind: 'delete', row, etag }));
     if (!first || !rows[0]) return false;
-    // Not known to be erased: the queue brings the message back, later each time, and at last as poison.
-    if (!(await writeOnce(ports, { table, partition: rows[0].partition, writes: [first, ...others] }))) throw refuse('Unavailable');
+    // Not known to be erased: the queue brings the message back, later each time, and at last as poison. Refused is known: another message was quicker.
+    if ((await writeOnce(ports, { table, partition: rows[0].partition, writes: [first, ...others] })) === 'unknown') throw refuse('Unavailable');
     return true;
   }
 
