@@ -273,10 +273,10 @@ describe('hints', () => {
   });
 });
 
-test.each<[TransactAnswer, boolean]>([
-  [stored, true],
-  [refused(412), false],
-  [unknown, false],
+test.each<[TransactAnswer, TransactAnswer['kind']]>([
+  [stored, 'stored'],
+  [refused(412), 'refused'],
+  [unknown, 'unknown'],
 ])('a write that nobody waits for is sent once, unstamped, and not read back: %j', async (answer, known) => {
   const { ports, sent, events } = scripted({ sends: [answer] });
   expect(await writeOnce(ports, update.write)).toBe(known);
