@@ -5,6 +5,7 @@ import { contradictions, partitionOf, stateOf, unerased } from '../kit/hsmState'
 import { allStand, isCommitted, type KillPoint, killPoints, nameOf, type Standing, standAt } from '../kit/killPoints';
 import { type ObservedService, startObservedService } from '../kit/observedService';
 import type { StoredRow } from '../kit/storage';
+import type { StorageRequest } from '../kit/storageProxy';
 import { kindOf, mentions, stopNext } from '../kit/turnstile';
 
 const ACCEPTED = '202';
@@ -115,6 +116,22 @@ describe('the deadline and the clean-up', () => {
     expect(stateOf(ended, subject.name)).toMatchObject(purgedBy('caller'));
     expect(unerased(ended)).toEqual([]);
     expect(contradictions(ended)).toEqual([]);
+  }, 60_000);
+
+  test('two messages of one debt at once, both having read the same page: one erases it, the other goes on, and neither fails', async () => {
+    const subject = subjectOf('twice');
+    await given([subject], [create, remove, purge]);
+    await world.restart({ disabled: ['cleanup'] });
+    await world.service.clock({ advance: 'PT15M' });
+    await world.service.kill();
+    const isErasing = (request: StorageRequest) => mentions(subject.name)(request) && kindOf(request) === 'write';
+    const both = [stopNext(world.proxy, isErasing), stopNext(world.proxy, isErasing)];
+    await world.service.start({ disabled: ['sweep'] });
+    for (const { go } of await Promise.all(both)) go();
+    await world.service.clock({ advance: 'PT1S' });
+    expect(unerased(await rows())).toEqual([]);
+    expect(contradictions(await rows())).toEqual([]);
+    expect(world.faults()).toEqual([]);
   }, 60_000);
 
   test('I2 the clean-up, the host killed at each of its storage requests: the next sweep has everything erased, and every debt closed in the end', async () => {

@@ -11,7 +11,7 @@ export const groupOf = (name: string): string => `rg-${name}`;
 const groupPathOf = ({ name, subscription = SUBSCRIPTION }: Subject) => groupPath(groupOf(name), subscription);
 const pathOf = ({ name, subscription = SUBSCRIPTION }: Subject) => hsmPath(name, groupOf(name), subscription);
 
-export const createGroup: Send = (subject) => subject.client.send('PUT', groupPathOf(subject), { location: 'westus' });
+const createGroup: Send = (subject) => subject.client.send('PUT', groupPathOf(subject), { location: 'westus' });
 export const removeGroup: Send = (subject) => subject.client.send('DELETE', groupPathOf(subject));
 export const create: Send = (subject) => subject.client.send('PUT', pathOf(subject), newHsm());
 /** A creation that says more. @param group the name of its group, by the name of the HSM */
