@@ -5,6 +5,8 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.local'],
 };
 module.exports = {
+  // Tests wait for a storage emulator more than they compute.
+  maxWorkers: 3,
   reporters: ['default', '<rootDir>/test/tidy/closingLine.cjs'],
   projects: [
     { ...common, displayName: 'code', testMatch: ['<rootDir>/{test,local}/**/*.test.ts'], testPathIgnorePatterns: [...common.testPathIgnorePatterns, 'tidy.test.ts'] },

@@ -3,12 +3,14 @@ import { app, type HttpMethod } from '@azure/functions';
 import * as df from 'durable-functions';
 import { answer } from '../shared/app';
 import { fallbackFor } from '../shared/http/fallback';
+import { deletedKeys } from './deletedKeys';
 import { deletedManagedHsms } from './deletedManagedHsms';
+import { keys } from './keys';
 import { managedHsms } from './managedHsms';
 import { resourceManager } from './resourceManager';
 
 const methods: HttpMethod[] = ['GET', 'PUT', 'PATCH', 'DELETE', 'POST', 'HEAD', 'OPTIONS'];
-const choose = fallbackFor([...managedHsms, ...deletedManagedHsms, ...resourceManager]);
+const choose = fallbackFor([...managedHsms, ...deletedManagedHsms, ...keys, ...deletedKeys, ...resourceManager]);
 
 app.http('zFallback', {
   methods,

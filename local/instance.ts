@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { CRYPTO_AUDITOR_ROLE, CRYPTO_OFFICER_ROLE, CRYPTO_USER_ROLE } from '../shared/domain/localRoles';
 import { startAzurite } from './azurite';
 import { openCertificates } from './certificates';
 import { type LogLine, startEdge } from './edge';
@@ -42,8 +43,8 @@ export type Instance = {
 };
 
 /** The one tenant and the one subscription of a local instance; scripts and documents may quote them. */
-export const TENANT_ID = '11111111-1111-4111-8111-111111111111';
-export const SUBSCRIPTION_ID = '22222222-2222-4222-8222-222222222222';
+const TENANT_ID = '11111111-1111-4111-8111-111111111111';
+const SUBSCRIPTION_ID = '22222222-2222-4222-8222-222222222222';
 
 /** SDKs would send requests for this machine's own storage to a proxy named by these. */
 const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
@@ -77,7 +78,7 @@ async function start(options: InstanceOptions, started: (() => Promise<void>)[])
     openCertificates(dataDir),
   ]);
   started.push(azurite.stop, entra.stop);
-  Object.assign(process.env, settingsOf(azurite.connectionString, entra.port, directory));
+  Object.assign(process.env, settingsOf(dataDir, azurite.connectionString, entra.port, directory));
   await seedRoles(azurite.connectionString, SUBSCRIPTION_ID, directory);
   const clockToken = randomBytes(32).toString('base64url');
   const host = await startHost({
@@ -106,14 +107,26 @@ async function start(options: InstanceOptions, started: (() => Promise<void>)[])
 }
 
 /** The app's settings, as a deployment would have them in its configuration. */
-const settingsOf = (connectionString: string, entraPort: number, directory: Directory): Readonly<Record<string, string>> => ({
+const settingsOf = (dataDir: string, connectionString: string, entraPort: number, directory: Directory): Readonly<Record<string, string>> => ({
   AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
   AzureWebJobsStorage: connectionString,
   TENANT_ID,
   SUBSCRIPTIONS: `${SUBSCRIPTION_ID}=Local`,
   ADMIN_OBJECT_IDS: objectIdsOf(directory, 'owner').join(','),
+  ROOT_KEY_FILE: join(dataDir, 'root.key'),
+  ROLES_AT_CREATION: rolesAtCreation(directory),
   JWKS_URI: `http://127.0.0.1:${entraPort}/${TENANT_ID}/discovery/v2.0/keys`,
 });
+
+/** Whoever may use keys in a new HSM, so that a person can begin at once. */
+function rolesAtCreation(directory: Directory): string {
+  const granted: readonly (readonly [string, readonly string[]])[] = [
+    [CRYPTO_USER_ROLE, ['owner', 'user']],
+    [CRYPTO_OFFICER_ROLE, ['owner', 'officer']],
+    [CRYPTO_AUDITOR_ROLE, ['auditor']],
+  ];
+  return granted.flatMap(([role, names]) => names.flatMap((name) => objectIdsOf(directory, name)).map((id) => `${role}=${id}`)).join(',');
+}
 
 /** The folder of package.json and host.json: two above this file's place in dist/local. */
 const appRoot = (): string => resolve(__dirname, '..', '..');

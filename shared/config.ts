@@ -1,98 +1,13 @@
-// The app's settings: what each means, what is wrong with a wrong one, and what they make of the app. No I/O; a wrong setting ends the start.
+// What the settings of an environment make of the app, and what is wrong with a wrong one. No I/O; a wrong setting ends the start.
 // Development equipment exists only where this file says so. Elsewhere it refuses to start rather than being ignored, and nothing falls back to a development value.
+
+import type { LongOperation } from './domain/lifecycle';
 import { guid } from './domain/names';
 import { DAY_SECONDS } from './domain/time';
-import type { Operation } from './service/hsms';
 import type { Parameters } from './service/parameters';
+import { ERASE_PAGE_ROWS_MAX, FUNCTION_TIMEOUT_SECONDS, GRANTS_MAX, LRO_SECONDS_MAX, type Setting, type SettingName, settings, TRANSITION_SECONDS_MAX } from './settings';
 
 export type Env = Readonly<Record<string, string | undefined>>;
-
-export type Setting = {
-  readonly name: string;
-  readonly meaning: string;
-  readonly example: string;
-  /** As a reader of README wants it told. */
-  readonly default: string;
-  /** Refused outside Development. */
-  readonly developmentOnly: boolean;
-};
-
-/** The host's own limit (host.json, functionTimeout): two of it are what a debt waits for stalled executions. */
-export const FUNCTION_TIMEOUT_SECONDS = 300;
-const LRO_SECONDS_MAX = 3600;
-const ERASE_PAGE_ROWS_MAX = 100;
-
-const setting = <N extends string>(name: N, meaning: string, more: { readonly example: string; readonly default: string; readonly developmentOnly?: true }) => ({
-  developmentOnly: false,
-  ...more,
-  name,
-  meaning,
-});
-
-/** Every setting there is; README's table is made from this one. */
-export const settings = [
-  setting('TENANT_ID', 'The Entra tenant whose tokens are accepted.', { example: '2b6c1f0e-4d3a-4a57-9f1e-8c7d6b5a4f3e', default: 'none' }),
-  setting('SUBSCRIPTIONS', 'The subscriptions that exist: `id=name`, separated by semicolons.', {
-    example: '1c9d8e7f-6a5b-4c3d-8e2f-1a0b9c8d7e6f=Production;5a7b1c52-0d0e-4a57-9c3c-0f7d5a1b2c3d=Test',
-    default: 'none',
-  }),
-  setting('ADMIN_OBJECT_IDS', 'Object ids of users, groups and service principals that own every subscription, separated by commas.', {
-    example: '3f8e5b1a-6c57-4d0e-9d5b-7f1f0f4f9a11',
-    default: 'nobody',
-  }),
-  setting('CONTROL_HOST', 'The host of the control plane; a port in it appears in links.', {
-    example: 'hsm-control.contoso.com',
-    default: 'in Development management.azure.com, else none',
-  }),
-  setting('HSM_SUFFIX', 'What follows `{name}.` in the host of an HSM; a port in it appears in ids.', {
-    example: 'hsm.contoso.com',
-    default: 'in Development managedhsm.azure.net, else none',
-  }),
-  setting(
-    'CONTROL_AUDIENCES',
-    "Audiences of tokens for the control plane, separated by commas, each accepted with and without a slash at its end. Outside Development none of Microsoft's own.",
-    {
-      example: 'api://hsm-control.contoso.com,6f0d3c1e-95a4-4c87-b0a4-2f9b8e6d1c73',
-      default: 'in Development https://management.azure.com,https://management.core.windows.net, else none',
-    },
-  ),
-  setting('HSM_AUDIENCES', 'Audiences of tokens for the data plane, likewise; none of them one of the control plane. The first is the resource that challenges name.', {
-    example: 'https://hsm.contoso.com,9a1e7d54-3b0c-4e2f-8d6a-5c4b3a2f1e0d',
-    default: 'in Development https://managedhsm.azure.net, else none',
-  }),
-  setting('AUTHORITY', 'Where clients are sent to sign in.', { example: 'https://login.microsoftonline.com', default: 'https://login.microsoftonline.com' }),
-  setting('JWKS_URI', "Where the tenant's signing keys are. Plain http and loopback addresses in Development only.", {
-    example: 'https://login.microsoftonline.com/2b6c1f0e-4d3a-4a57-9f1e-8c7d6b5a4f3e/discovery/v2.0/keys',
-    default: '{AUTHORITY}/{TENANT_ID}/discovery/v2.0/keys',
-  }),
-  setting('STORAGE_ACCOUNT', 'The storage account of tables and queue, reached by managed identity. Outside Development only.', { example: 'contosohsmstate', default: 'none' }),
-  setting('AzureWebJobsStorage', 'The connection string of a storage emulator on this machine. It stands in the place of STORAGE_ACCOUNT.', {
-    example: 'UseDevelopmentStorage=true',
-    default: 'none',
-    developmentOnly: true,
-  }),
-  setting('LRO_SECONDS', `How long operations on HSMs show themselves as under way: 0 to ${LRO_SECONDS_MAX} whole seconds, or \`recorded\` for the real service's durations.`, {
-    example: 'recorded',
-    default: '0',
-  }),
-  setting('FUNCTION_TIMEOUT_SECONDS', `The functionTimeout of host.json. Development may lower it.`, {
-    example: String(FUNCTION_TIMEOUT_SECONDS),
-    default: String(FUNCTION_TIMEOUT_SECONDS),
-  }),
-  setting('ERASE_PAGE_ROWS', `Rows that one clean-up message erases at most: 1 to ${ERASE_PAGE_ROWS_MAX}.`, { example: '50', default: String(ERASE_PAGE_ROWS_MAX) }),
-  setting('CLOCK_OFFSET_MS', "What is added to the storage's clock, in whole milliseconds. It may change while the app runs.", {
-    example: '86400000',
-    default: '0',
-    developmentOnly: true,
-  }),
-  setting('SECONDS_PER_RETENTION_DAY', `How long a day of retention lasts: 1 to ${DAY_SECONDS} whole seconds.`, {
-    example: '1',
-    default: String(DAY_SECONDS),
-    developmentOnly: true,
-  }),
-] as const satisfies readonly Setting[];
-
-export type SettingName = (typeof settings)[number]['name'];
 
 /** Either a storage emulator, or the addresses of an account that is reached by managed identity. */
 type StorageSettings = { readonly connectionString: string } | { readonly tablesEndpoint: string; readonly queuesEndpoint: string };
@@ -103,11 +18,15 @@ export type Config = {
     readonly tenantId: string;
     /** Without a slash at its end. */
     readonly authority: string;
+    /** What a challenge names: the first audience of the data plane. */
+    readonly resource: string;
     readonly subscriptions: readonly { readonly id: string; readonly name: string }[];
     readonly administrators: readonly string[];
   };
   readonly tokens: { readonly tenantId: string; readonly jwksUri: string; readonly audiences: { readonly control: readonly string[]; readonly hsm: readonly string[] } };
   readonly storage: StorageSettings;
+  /** Empty if there is none. */
+  readonly rootKeyFile: string;
   readonly parameters: Parameters;
   /** The development offset in whole seconds, read from the environment at each call; 0 outside Development. @throws ConfigError when it is no number any more */
   clockOffsetSeconds(): number;
@@ -122,7 +41,7 @@ type Parser<T> = (text: string) => Parsed<T>;
 type Instead<T> = { readonly value: T; readonly otherwise?: T };
 
 /** What the real service took, in seconds (contract.md §2.6). */
-const RECORDED_SECONDS = { create: 640, update: 245, delete: 257, recover: 217, purge: 155 } as const satisfies Record<Operation, number>;
+const RECORDED_SECONDS = { create: 640, update: 245, delete: 257, recover: 217, purge: 155 } as const satisfies Record<LongOperation, number>;
 
 /**
  * The configuration that an environment makes.
@@ -147,6 +66,9 @@ export function readConfig(env: Env): Config {
   const lroSeconds = read('LRO_SECONDS', durations, { value: () => 0, otherwise: () => 0 });
   const timeout = outside.length > 0 ? exactly(FUNCTION_TIMEOUT_SECONDS) : wholeNumber(1, FUNCTION_TIMEOUT_SECONDS);
   const functionTimeoutSeconds = read('FUNCTION_TIMEOUT_SECONDS', timeout, { value: 0, otherwise: FUNCTION_TIMEOUT_SECONDS });
+  const transitionSeconds = read('TRANSITION_SECONDS', wholeNumber(0, TRANSITION_SECONDS_MAX), { value: 0, otherwise: 0 });
+  const grantsAtCreation = read('ROLES_AT_CREATION', grantList, { value: [], otherwise: [] });
+  const rootKeyFile = read('ROOT_KEY_FILE', matching(/^\P{C}{1,1024}$/u, 'must be the path of a file'), { value: '', otherwise: '' });
   const erasePageRows = read('ERASE_PAGE_ROWS', wholeNumber(1, ERASE_PAGE_ROWS_MAX), { value: 0, otherwise: ERASE_PAGE_ROWS_MAX });
   const daySeconds = read('SECONDS_PER_RETENTION_DAY', wholeNumber(1, DAY_SECONDS), { value: 0, otherwise: DAY_SECONDS });
   read('CLOCK_OFFSET_MS', milliseconds, { value: 0, otherwise: 0 });
@@ -157,10 +79,11 @@ export function readConfig(env: Env): Config {
   if (faults.length > 0) throw configError(faults);
 
   return {
-    door: { hosts: { controlHost, hsmSuffix }, tenantId, authority, subscriptions, administrators },
+    door: { hosts: { controlHost, hsmSuffix }, tenantId, authority, resource: hsm[0] ?? '', subscriptions, administrators },
     tokens: { tenantId, jwksUri, audiences: { control, hsm } },
     storage,
-    parameters: { tenantId, daySeconds, lroSeconds, functionTimeoutSeconds, erasePageRows },
+    rootKeyFile,
+    parameters: { tenantId, daySeconds, lroSeconds, functionTimeoutSeconds, erasePageRows, transitionSeconds, grantsAtCreation },
     clockOffsetSeconds: outside.length > 0 ? () => 0 : () => offsetSeconds(env),
   };
 }
@@ -254,6 +177,14 @@ const subscriptionList: Parser<Config['door']['subscriptions']> = (text) => {
   if (place >= 0) return { wrong: `has a wrong entry, number ${place + 1}: it must be {GUID}={name of 1 to 64 characters}` };
   if (new Set(value.map((subscription) => subscription.id)).size < value.length) return { wrong: 'names one subscription twice' };
   return { value: value as Config['door']['subscriptions'] };
+};
+
+/** `role=object`, both GUIDs. */
+const grantList: Parser<Parameters['grantsAtCreation']> = (text) => {
+  const pairs = text.split(',').map((pair) => pair.split('=').map((part) => guid(part.trim())));
+  if (pairs.length > GRANTS_MAX || pairs.some((pair) => pair.length !== 2 || pair.includes(undefined)))
+    return { wrong: `must be at most ${GRANTS_MAX} entries of {role GUID}={object id}` };
+  return { value: pairs.map(([roleGuid, principalId]) => ({ roleGuid: roleGuid as string, principalId: principalId as string })) };
 };
 
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';

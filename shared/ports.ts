@@ -1,4 +1,5 @@
 // The doors to the outside: storage, queue, Durable timers, ids, the host's clock, the log. Adapters implement them; services know nothing else.
+import type { KeySpec, PublicParts } from './domain/keySpec';
 import type { Debt, Row, Table, Timer, Transaction, Value } from './domain/plan';
 import type { Instant } from './domain/time';
 
@@ -52,9 +53,42 @@ export type Ids = {
 };
 
 /** The host's own clock, development offset included, whole seconds. Decides nothing that is stored, but for its veto in expire. */
-export type HostClock = { now(): Instant };
+type HostClock = { now(): Instant };
 
 /** One line: a code and ids, never a message of a library and never a body. */
 export type Log = (level: 'information' | 'warning' | 'error', line: string) => void;
 
-export type Ports = { readonly store: Store; readonly queue: CleanupQueue; readonly timers: PurgeTimers; readonly ids: Ids; readonly hostClock: HostClock; readonly log: Log };
+/** Makes private parts. @throws Throttled when too many are under way */
+export type KeyMaterial = { generate(spec: KeySpec): Promise<{ readonly publicParts: PublicParts; readonly secret: Buffer }> };
+
+/** Of the HSM's record. `hsm` is its name in lower case. */
+export type HsmSeal = { readonly hsm: string; readonly incarnation: string; readonly wrappedSealingKey: string };
+/** Of the key's record. */
+export type KeySeal = { readonly incarnation: string; readonly wrappedDataKey: string };
+/** What a private part is bound to, so that neither a row can be moved nor a key be made exportable by editing a table. */
+export type VersionSeal = {
+  readonly version: string;
+  readonly kty: string;
+  readonly sizeOrCurve: string;
+  readonly exportable: boolean;
+  readonly releasePolicyHash: string | undefined;
+};
+
+/** Root key -> sealing key of the HSM -> data key of the key -> private part of a version. */
+export type Sealing = {
+  newSealingKey(hsm: { readonly hsm: string; readonly incarnation: string }): Promise<string>;
+  newDataKey(hsm: HsmSeal, keyIncarnation: string): Promise<string>;
+  seal(hsm: HsmSeal, key: KeySeal, version: VersionSeal, secret: Buffer): Promise<string>;
+  open(hsm: HsmSeal, key: KeySeal, version: VersionSeal, blob: string): Promise<Buffer>;
+};
+
+export type Ports = {
+  readonly store: Store;
+  readonly queue: CleanupQueue;
+  readonly timers: PurgeTimers;
+  readonly sealing: Sealing;
+  readonly material: KeyMaterial;
+  readonly ids: Ids;
+  readonly hostClock: HostClock;
+  readonly log: Log;
+};

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { settings } from '../shared/config';
+import { settings } from '../shared/settings';
 import { errorTable, lifecycleTable, operationTable, roleTable, settingTable } from './tidy/tables';
 
 const ROOT = join(__dirname, '..');
@@ -16,6 +16,11 @@ Object.assign(process.env, {
   SUBSCRIPTIONS: '22222222-2222-4222-8222-222222222222=Local',
 });
 
+const keyOperations = async () => {
+  const [{ keys }, { deletedKeys }] = await Promise.all([import('../functions/keys'), import('../functions/deletedKeys')]);
+  return [...keys, ...deletedKeys];
+};
+
 const operations = async () => {
   const [{ managedHsms }, { deletedManagedHsms }, { resourceManager }] = await Promise.all([
     import('../functions/managedHsms'),
@@ -28,6 +33,7 @@ const operations = async () => {
 const generated: readonly { readonly file: string; readonly name: string; readonly table: () => Promise<string> | string }[] = [
   { file: 'ARCHITECTURE.md', name: 'lifecycle', table: lifecycleTable },
   { file: 'README.md', name: 'operations', table: async () => operationTable(await operations()) },
+  { file: 'README.md', name: 'keyOperations', table: async () => operationTable(await keyOperations()) },
   { file: 'README.md', name: 'roles', table: roleTable },
   { file: 'README.md', name: 'settings', table: () => settingTable(settings) },
   { file: 'README.md', name: 'errors', table: errorTable },
@@ -64,8 +70,11 @@ test('the lock file names no place to download from, and the pins are exact', ()
 });
 
 test('host.json and the app agree on the function time-out, and Durable keeps inputs out of its traces', async () => {
-  const { FUNCTION_TIMEOUT_SECONDS } = await import('../shared/config');
-  const host = JSON.parse(textOf('host.json')) as { functionTimeout: string; extensions: { durableTask: { hubName: string; tracing: { traceInputsAndOutputs: boolean } }; queues: { maxDequeueCount: number } } };
+  const { FUNCTION_TIMEOUT_SECONDS } = await import('../shared/settings');
+  const host = JSON.parse(textOf('host.json')) as {
+    functionTimeout: string;
+    extensions: { durableTask: { hubName: string; tracing: { traceInputsAndOutputs: boolean } }; queues: { maxDequeueCount: number } };
+  };
   const [hours, minutes, seconds] = host.functionTimeout.split(':').map(Number) as [number, number, number];
   expect(hours * 3600 + minutes * 60 + seconds).toBe(FUNCTION_TIMEOUT_SECONDS);
   expect(host.extensions.durableTask.tracing.traceInputsAndOutputs).toBe(false);

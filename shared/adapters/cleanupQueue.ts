@@ -9,7 +9,7 @@ const CALL_MS = 10_000;
 const OPTIONS: StoragePipelineOptions = { retryOptions: { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 } };
 
 /**
- * Messages are base64 JSON `{hsm, incarnation}`, as the queue trigger expects them, and never expire.
+ * Messages are base64 JSON `{hsm, incarnation, key?}`, as the queue trigger expects them, and never expire.
  * @returns the queue, and `createQueue`, which may be repeated. Both throw Unavailable.
  */
 export function cleanupQueue(account: StorageAccount, queueName: string): { readonly queue: CleanupQueue; createQueue(): Promise<void> } {
@@ -29,8 +29,8 @@ export function cleanupQueue(account: StorageAccount, queueName: string): { read
 
   return {
     queue: {
-      send: ({ hsm, incarnation }) =>
-        call((options) => client.sendMessage(Buffer.from(JSON.stringify({ hsm, incarnation })).toString('base64'), { ...options, messageTimeToLive: -1 })),
+      send: ({ hsm, incarnation, key }) =>
+        call((options) => client.sendMessage(Buffer.from(JSON.stringify({ hsm, incarnation, key })).toString('base64'), { ...options, messageTimeToLive: -1 })),
     },
     createQueue: () => call((options) => client.createIfNotExists(options)),
   };

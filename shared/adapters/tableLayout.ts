@@ -78,8 +78,8 @@ export function checkTransaction({ partition, writes }: Transaction): void {
   let bytes = 0;
   for (const write of writes) {
     checkKey(write.row);
-    if (write.kind !== 'insert' && !write.etag) throw new Error('a write without a condition');
-    bytes += FRAME_BYTES + (write.kind === 'delete' ? 0 : checkEntity(partition, write.row, toColumns(write.value)));
+    if (write.kind !== 'insert' && write.kind !== 'touch' && !write.etag) throw new Error('a write without a condition');
+    bytes += FRAME_BYTES + (write.kind === 'delete' || write.kind === 'touch' ? 0 : checkEntity(partition, write.row, toColumns(write.value)));
   }
   if (bytes > LIMITS.transactionBytes) throw refuse('RequestTooLarge', { limitBytes: LIMITS.transactionBytes });
 }

@@ -167,7 +167,7 @@ const conditionOfEachWrite = (conditions: WeakMap<AbortSignal, readonly Write[]>
   },
 });
 
-const METHODS = { insert: 'POST', replace: 'PUT', delete: 'DELETE' } as const satisfies Record<Write['kind'], string>;
+const METHODS = { insert: 'POST', replace: 'PUT', delete: 'DELETE', touch: 'PATCH' } as const satisfies Record<Write['kind'], string>;
 /** An operation's request line and headers. Entities are one line of JSON each, which can begin with no method. */
 const OPERATION = /^([A-Z]+) (\S+ HTTP\/1\.1\r\n)((?:[^\r\n]+\r\n)*)/gm;
 
@@ -177,7 +177,7 @@ function withConditions(body: string, writes: readonly Write[]): string {
     const write = writes[seen++];
     if (!write || method !== METHODS[write.kind]) throw new Error('the batch is not the transaction');
     const others = headers.replace(/^if-(none-)?match:[^\r\n]*\r\n/gim, '');
-    return `${method} ${target}${write.kind === 'insert' ? '' : `If-Match: ${write.etag}\r\n`}${others}`;
+    return `${method} ${target}${write.kind === 'insert' ? '' : `If-Match: ${write.kind === 'touch' ? '*' : write.etag}\r\n`}${others}`;
   });
   if (seen !== writes.length) throw new Error('the batch is not the transaction');
   // As escapes they mean the same; raw, Azurite takes them for the end of the entity.
@@ -187,6 +187,7 @@ function withConditions(body: string, writes: readonly Write[]): string {
 function toAction(partitionKey: string, write: Write): TransactionAction {
   const keys = { partitionKey, rowKey: write.row };
   if (write.kind === 'delete') return ['delete', keys];
+  if (write.kind === 'touch') return ['update', keys, 'Merge', { etag: '*' }];
   // The SDK would make whole numbers Int32, which not all instants fit.
   const columns = Object.entries(toColumns(write.value)).map(([name, column]) => [name, typeof column === 'number' ? { type: 'Double', value: column } : column] as const);
   const entity = { ...keys, ...Object.fromEntries(columns) };

@@ -1,6 +1,7 @@
 // The catalogue of every error that the service answers: code -> status and message. Adding one is adding a line; it is thrown by name and caught once, in http/operation.
 
-type Entry = { readonly status: number; readonly code: string; readonly message: (detail: never) => string; readonly retryAfterSeconds?: number };
+/** `inner` is the code of an innererror, where the data plane gives one. */
+type Entry = { readonly status: number; readonly code: string; readonly message: (detail: never) => string; readonly retryAfterSeconds?: number; readonly inner?: string };
 
 const text = (message: string) => () => message;
 
@@ -127,6 +128,34 @@ export const errors = {
   OperationInProgress: { status: 409, code: 'Conflict', message: text('Another operation on this resource is still in progress. Wait until it has ended, then try again.') },
   Contended: { status: 409, code: 'Conflict', message: text('The resource was changed by other requests at the same time. Read it again, then repeat the request.') },
   // Keys
+  HsmUnavailable: { status: 400, code: 'BadParameter', message: text('No active managed HSM has this name. It may never have been created, or it is deleted or purged.') },
+  AccessDenied: {
+    status: 403,
+    code: 'AccessDenied',
+    message: (e: { dataAction: string; scope: string; groupsLeftOut: boolean }) =>
+      `Not authorized to access ${e.dataAction} on ${e.scope}${e.groupsLeftOut ? '. The token names too many groups to list them, and group memberships were therefore not considered' : ''}`,
+  },
+  KeyNotFound: { status: 404, code: 'KeyNotFound', message: (e: { url: string }) => `Key not found: ${e.url}` },
+  KeyNameHeld: {
+    status: 409,
+    code: 'Conflict',
+    inner: 'ObjectIsDeletedButRecoverable',
+    message: (e: { name: string }) =>
+      `Key ${e.name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged.`,
+  },
+  KeyPurgeProtected: {
+    status: 403,
+    code: 'Forbidden',
+    inner: 'ForbiddenByPolicy',
+    message: (e: { name: string }) => `Operation purge is not allowed on key ${e.name}: purge protection is on, and the key goes at its scheduled purge date.`,
+  },
+  TooManyVersions: {
+    status: 403,
+    code: 'Forbidden',
+    inner: 'KeyVersionLimitExceeded',
+    message: (e: { name: string; limit: number }) => `Key ${e.name} has ${e.limit} versions, the most that a key can have. Create a key of another name.`,
+  },
+  InvalidKeyIdentifier: { status: 400, code: 'Invalidkeyidentifier', message: text('Invalid key identifier') },
   BadParameter: { status: 400, code: 'BadParameter', message: (e: { reason: string }) => e.reason },
   Throttled: { status: 429, code: 'Throttled', message: text('Too many keys are being generated. Try again later.'), retryAfterSeconds: 5 },
   // The service itself
@@ -152,6 +181,7 @@ export class ServiceError extends Error {
     readonly code: string,
     message: string,
     readonly retryAfterSeconds: number | undefined,
+    readonly inner: string | undefined,
   ) {
     super(message);
   }
@@ -160,5 +190,5 @@ export class ServiceError extends Error {
 /** An error of the catalogue, to be thrown. */
 export function refuse<N extends ErrorName>(name: N, ...detail: Detail<N>): ServiceError {
   const entry: Entry = errors[name];
-  return new ServiceError(name, entry.status, entry.code, entry.message(detail[0] as never), entry.retryAfterSeconds);
+  return new ServiceError(name, entry.status, entry.code, entry.message(detail[0] as never), entry.retryAfterSeconds, entry.inner);
 }

@@ -2,7 +2,7 @@
 import { refuse } from './errors';
 import { guid, isRegion, locationKey, REGIONS } from './names';
 
-export type Sku = { readonly family: string; readonly name: string };
+type Sku = { readonly family: string; readonly name: string };
 export type NetworkAcls = {
   readonly bypass: string;
   readonly defaultAction: string;
@@ -48,8 +48,8 @@ export type HsmRequest = {
   readonly secondaryRegions?: readonly string[];
 };
 
-export const RETENTION_DAYS_MIN = 7;
-export const RETENTION_DAYS_MAX = 90;
+const RETENTION_DAYS_MIN = 7;
+const RETENTION_DAYS_MAX = 90;
 const ADMINISTRATORS_MAX = 50;
 const TAGS_MAX = 50;
 const TAG_NAME_CHARACTERS_MAX = 512;

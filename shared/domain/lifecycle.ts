@@ -7,6 +7,9 @@ export type Deletion = { readonly deletionId: string; readonly deletedAt: Instan
 /** While a window is open the service shows a transition and refuses every further command; it is derived from stored instants, never a state. */
 export type Window = { readonly operation: 'create' | 'update' | 'recover' | 'delete'; readonly startedAt: Instant; readonly readyAt: Instant };
 
+/** The operations whose result can be asked for. */
+export type LongOperation = Window['operation'] | 'purge';
+
 export type Subject = { readonly incarnation: string; readonly deletion?: Deletion; readonly window?: Window };
 
 export type State = 'absent' | 'active' | 'deleted' | 'overdue';

@@ -3,6 +3,7 @@ import type { Caller } from './armRoles';
 import { refuse } from './errors';
 import { checkedLocation, type HsmRequest, type HsmSettings, settingsAfterUpdate, settingsOfNew } from './hsmSettings';
 import { admit, type Deletion, purgeDate, stateAt, type Window } from './lifecycle';
+import { ADMINISTRATOR_ROLE } from './localRoles';
 import { hsmKey, locationKey } from './names';
 import type { Plan, Row, Value, Write } from './plan';
 import { assignmentRow, debtRow, HSM_ROW } from './rows';
@@ -18,6 +19,8 @@ export type HsmRecord = {
   /** As its creator wrote it. */
   readonly group: string;
   readonly settings: HsmSettings;
+  /** Under the root key; with it goes every key. */
+  readonly wrappedSealingKey: string;
   readonly created: Stamp;
   readonly modified: Stamp;
   readonly window?: Window;
@@ -32,7 +35,8 @@ export type PurgedBy = 'caller' | 'timer' | 'sweeper' | 'create';
 /** A local role assignment at / or /keys. */
 export type LocalAssignment = { readonly incarnation: string; readonly principalId: string; readonly roleGuid: string; readonly scope: '/' | '/keys' };
 
-const ADMINISTRATOR_ROLE = 'a290e904-7015-4bba-90c8-60543313cdb4';
+/** What a new HSM is born with: one per command. */
+export type CoinedHsm = { readonly incarnation: string; readonly wrappedSealingKey: string };
 
 /** How a request names an HSM: all in comparable form but `display`, which is as it was written. */
 export type HsmPath = {
@@ -52,6 +56,8 @@ export type Setting = {
   /** Seconds that an operation's transition lasts; 0 by default. */
   readonly lroSeconds: (operation: Window['operation']) => number;
   readonly newId: () => string;
+  /** Local roles granted beside those of the administrators: a development setting. */
+  readonly grantsAtCreation: readonly { readonly principalId: string; readonly roleGuid: string }[];
 };
 
 export type Found = Row<HsmRecord> | undefined;
@@ -74,14 +80,14 @@ export function deletedAt(found: Found, path: DeletedHsmPath, now: Instant): Hsm
 
 /**
  * PUT: creates, updates or recovers.
- * @param coined the incarnation that a creation gets; one per command.
+ * @param coined what a new HSM gets; one per command, there whenever the name is free.
  * @returns `expire` when an overdue record holds the name: it is expired first, then the command decides again.
  */
 export function putHsm(
   found: Found,
   path: HsmPath,
   request: HsmRequest,
-  coined: string,
+  coined: CoinedHsm | undefined,
   setting: Setting,
 ): Decided | 'expire' | { readonly plan: undefined; readonly record: HsmRecord } {
   const record = found?.value;
@@ -100,21 +106,26 @@ export function putHsm(
   }
 }
 
-function createHsm(path: HsmPath, request: HsmRequest, incarnation: string, setting: Setting): Decided {
+function createHsm(path: HsmPath, request: HsmRequest, coined: CoinedHsm | undefined, setting: Setting): Decided {
   const name = path.name;
-  if (name === undefined) throw refuse('InvalidHsmName', { name: path.display.name.slice(0, 64) });
+  if (name === undefined || coined === undefined) throw refuse('InvalidHsmName', { name: path.display.name.slice(0, 64) });
   const settings = settingsOfNew(request, setting.tenantId, setting.newId);
   const stamp = stampOf(setting);
-  const record: HsmRecord = { ...path.display, incarnation, subscription: path.subscription, settings, created: stamp, modified: stamp, ...windowFor('create', setting) };
-  const administrators = settings.administrators.map((principalId): Write => {
-    const assignment: LocalAssignment = { incarnation, principalId, roleGuid: ADMINISTRATOR_ROLE, scope: '/' };
+  const record: HsmRecord = { ...path.display, ...coined, subscription: path.subscription, settings, created: stamp, modified: stamp, ...windowFor('create', setting) };
+  const grants = [...settings.administrators.map((principalId) => ({ principalId, roleGuid: ADMINISTRATOR_ROLE })), ...setting.grantsAtCreation];
+  const assignments = grants.map((grant): Write => {
+    const assignment: LocalAssignment = { ...grant, incarnation: coined.incarnation, scope: '/' };
     return { kind: 'insert', row: assignmentRow(setting.newId()), value: assignment };
   });
   return {
     record,
-    plan: { write: { table: 'hsms', partition: name, writes: [{ kind: 'insert', row: HSM_ROW, value: record }, ...administrators] }, coins: incarnation, hurry: [] },
+    plan: { write: { table: 'hsms', partition: name, writes: [{ kind: 'insert', row: HSM_ROW, value: record }, ...assignments] }, coins: coined.incarnation, hurry: [] },
   };
 }
+
+/** Whether an update switches purge protection on: then the keys' fence is closed first. */
+export const switchesProtectionOn = (before: Found, record: HsmRecord): boolean =>
+  record.settings.purgeProtection && before !== undefined && before.value.settings.purgeProtection === false;
 
 /** PUT or PATCH of a live HSM. @throws HsmNotFound, OperationInProgress, or the refusal of a value */
 export function patchHsm(found: Found, path: HsmPath, request: HsmRequest, setting: Setting): Decided {

@@ -3,6 +3,8 @@
 // Tested on the text as it came: lower-casing first would make letters of signs that only look alike.
 const HSM_NAME = /^[a-z](?:[a-z0-9]|-(?!-)){1,22}[a-z0-9]$/i;
 const GROUP_NAME = /^[\p{L}\p{N}._()-]{0,89}[\p{L}\p{N}_()-]$/u;
+const KEY_NAME = /^[0-9a-z-]{1,127}$/i;
+const KEY_VERSION = /^[0-9a-f]{32}$/i;
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** An HSM's name in lower case: 3..24 letters, digits and single hyphens, first a letter, last no hyphen. It is a DNS label. */
@@ -13,6 +15,12 @@ export const groupKey = (text: string): string | undefined => matching(text, GRO
 
 /** A GUID in lower case. */
 export const guid = (text: string): string | undefined => matching(text, GUID);
+
+/** A key's name in lower case: 1..127 letters, digits and hyphens. Names match without regard to case and keep that of their creation. */
+export const keyKey = (text: string): string | undefined => matching(text, KEY_NAME);
+
+/** A key version: 32 hexadecimal digits, lower case. */
+export const keyVersion = (text: string): string | undefined => matching(text, KEY_VERSION);
 
 /** `West US` and `westus` are one location. */
 export const locationKey = (text: string): string => text.replaceAll(' ', '').toLowerCase();

@@ -12,22 +12,29 @@ export type Row<V> = { readonly partition: string; readonly row: string; readonl
 export type Write =
   | { readonly kind: 'insert'; readonly row: string; readonly value: Value }
   | { readonly kind: 'replace'; readonly row: string; readonly etag: string; readonly value: Value }
-  | { readonly kind: 'delete'; readonly row: string; readonly etag: string };
+  | { readonly kind: 'delete'; readonly row: string; readonly etag: string }
+  /** Changes nothing, and fails if the row is not there: `If-Match: *`. */
+  | { readonly kind: 'touch'; readonly row: string };
 
 /** One entity-group transaction: 1 to 100 writes in one partition, all or none. The first write is the record that the plan is about. */
 export type Transaction = { readonly table: Table; readonly partition: string; readonly writes: readonly [Write, ...Write[]] };
 
 /** The Durable timer of one deletion: its input, whole. Ids only, nothing secret. */
-export type Timer = { readonly deletionId: string; readonly hsm: string; readonly incarnation: string; readonly purgeAt: Instant };
+export type Timer = { readonly deletionId: string; readonly hsm: string; readonly incarnation: string; readonly key?: KeyIds; readonly purgeAt: Instant };
+
+/** A key within its HSM's partition: its name in lower case, and its own incarnation. */
+export type KeyIds = { readonly name: string; readonly incarnation: string };
 
 /** The clean-up message: names a debt, nothing more. */
-export type Debt = { readonly hsm: string; readonly incarnation: string };
+export type Debt = { readonly hsm: string; readonly incarnation: string; readonly key?: KeyIds };
 
 export type Hint = { readonly kind: 'erase'; readonly debt: Debt } | { readonly kind: 'endTimer'; readonly deletionId: string };
 
 export type Plan = {
   /** Started before the write, so that an acknowledged deletion has one; harmless if the write never comes. */
   readonly timer?: Timer;
+  /** Done before the write, harmless alone: only switching purge protection on has one. */
+  readonly fence?: Transaction;
   /** The commit point. */
   readonly write: Transaction;
   /** An id that only this plan brings into the store (an incarnation, a deletion id): found in the record after an unknown answer, it proves success. */

@@ -1,9 +1,10 @@
 // What each control-plane operation on managed HSMs does with its call, between the stages and the service.
 
 import { refuse } from '../domain/errors';
+import type { LongOperation } from '../domain/lifecycle';
 import type { DeletedHsmPath, HsmPath } from '../domain/managedHsm';
 import { guid } from '../domain/names';
-import type { Accepted, Operation as LongOperation, Seen } from '../service/hsms';
+import type { Accepted, Seen } from '../service/hsms';
 import type { Call, Path } from './operation';
 import { listPageOf, required, textOf } from './read';
 import { type Answer, listAnswer, ok } from './render';

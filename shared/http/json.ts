@@ -3,7 +3,7 @@ import { visit } from 'jsonc-parser';
 import { refuse } from '../domain/errors';
 
 /** Levels of objects and arrays, wherever a document is parsed. */
-export const JSON_DEPTH_MAX = 32;
+const JSON_DEPTH_MAX = 32;
 
 /** @throws InvalidRequestContent */
 export function parseJson(text: string): unknown {

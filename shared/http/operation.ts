@@ -5,29 +5,13 @@ import { refuse } from '../domain/errors';
 import type { Found } from '../domain/managedHsm';
 import { groupKey, guid, hsmKey, locationKey } from '../domain/names';
 import { type FoundGroup, liveGroup } from '../domain/resourceGroup';
-import type { Clocked, Ids, Log } from '../ports';
-import type { Groups } from '../service/groups';
-import type { Hsms } from '../service/hsms';
+import type { Clocked } from '../ports';
+import { type KeyOperation, type Refusing, serveOnHsm } from './dataPlane';
+import type { Door, Services } from './door';
 import { parseJson } from './json';
-import { bodyOf, type Members, queryOf } from './read';
+import { bodyOf, type Members, queryOf, textOfRequest } from './read';
 import { type Answer, headersOf, renderError } from './render';
-import { type HostNames, requestHost } from './requestHost';
-
-export type Services = { readonly hsms: Hsms; readonly groups: Groups };
-
-/** What the stages need of the app; services are made for each invocation, since the Durable client exists only inside one. */
-export type Door = {
-  readonly hosts: HostNames;
-  readonly tenantId: string;
-  readonly authority: string;
-  readonly subscriptions: readonly { readonly id: string; readonly name: string }[];
-  readonly administrators: readonly string[];
-  readonly ids: Ids;
-  readonly log: Log;
-  authenticate(authorization: string | undefined, plane: 'control' | 'hsm'): Promise<Caller>;
-  /** @throws Unavailable until the checks against storage have passed */
-  ready(): Promise<void>;
-};
+import { requestHost } from './requestHost';
 
 /** The names in a route, decoded once by the host, made comparable here. A text that is no name of its kind is `undefined`, and so names nothing. */
 export type Path = {
@@ -41,7 +25,7 @@ export type Path = {
 };
 
 /** What a handler works on. `hsm` is the request's own read of the record, made while its rights were looked up. */
-export type Call = Services & {
+export type Call = Pick<Services, 'hsms' | 'groups'> & {
   readonly door: Door;
   readonly path: Path;
   readonly caller: Caller;
@@ -75,40 +59,45 @@ export type Operation = {
   readonly handle: (call: Call) => Promise<Answer>;
 };
 
-/** The largest body taken, in bytes. */
-export const BODY_BYTES_MAX = 1_048_576;
-
 const API_VERSION = /^\d{4}-\d{2}-\d{2}(-preview)?$/i;
 
 /** Answers one request of an operation. Never throws. */
 export async function serve(
-  operation: Operation,
+  operation: Operation | KeyOperation | Refusing,
   door: Door,
   services: () => Services,
   request: HttpRequest,
   params: Readonly<Record<string, string>> = request.params,
 ): Promise<HttpResponseInit> {
+  const host = requestHost(request.headers.get('host'), door.hosts);
+  if (host?.kind === 'hsm') return serveOnHsm(operation.plane === 'control' ? undefined : operation, host.hsm, door, services, request, params);
   const requestId = door.ids.guid();
   const correlationId = guid(request.headers.get('x-ms-correlation-request-id') ?? '') ?? requestId;
   const respond = (answer: Answer): HttpResponseInit => {
-    const body = answer.body === undefined || operation.method === 'HEAD' ? undefined : JSON.stringify(answer.body);
-    const headers = { ...headersOf(requestId, correlationId, operation), ...answer.headers };
+    const body = answer.body === undefined || request.method === 'HEAD' ? undefined : JSON.stringify(answer.body);
+    const headers = { ...headersOf(requestId, correlationId, request.method, operation.plane === 'control' && operation.aggregated === true), ...answer.headers };
     return body === undefined
       ? { status: answer.status, headers }
       : { status: answer.status, headers: { ...headers, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': String(Buffer.byteLength(body)) }, body };
   };
   try {
+    if (!host) throw refuse('BadHost');
     return respond(await stages(operation, door, services, request, params));
   } catch (error) {
     return respond(renderError(error, door));
   }
 }
 
-async function stages(operation: Operation, door: Door, services: () => Services, request: HttpRequest, params: Readonly<Record<string, string>>): Promise<Answer> {
-  const plane = requestHost(request.headers.get('host'), door.hosts);
-  if (!plane) throw refuse('BadHost');
-  const caller = await door.authenticate(request.headers.get('authorization') ?? undefined, plane.kind);
-  if (plane.kind !== operation.plane) throw refuse('NotSupported', { operation: 'The data plane' });
+async function stages(
+  operation: Operation | KeyOperation | Refusing,
+  door: Door,
+  services: () => Services,
+  request: HttpRequest,
+  params: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const caller = await door.authenticate(request.headers.get('authorization') ?? undefined, 'control');
+  if (operation.plane === 'any') throw operation.refusal('control');
+  if (operation.plane === 'hsm') throw refuse('NotFound', { path: 'this path on the control plane' });
   const query = queryOf(request.url);
   const apiVersion = apiVersionOf(query);
   const path = pathOf(operation.route, params, door);
@@ -124,7 +113,7 @@ async function stages(operation: Operation, door: Door, services: () => Services
   ]);
   authorise(operation, caller, granted, path, query);
   if (operation.within) liveGroup((group as Clocked<FoundGroup>).found, path.display.group);
-  const body = operation.takes ? await bodyOfRequest(request) : bodyOf({});
+  const body = operation.takes ? bodyOf(parseJson(await textOfRequest(request))) : bodyOf({});
   return operation.handle({ door, hsms, groups, path, caller, query, apiVersion, body, hsm: hsm as Clocked<Found>, assignments });
 }
 
@@ -175,22 +164,3 @@ function authorise(operation: Operation, caller: Caller, granted: readonly ArmAs
 
 const scopeText = ({ subscription, group, display }: Path): string =>
   `/subscriptions/${subscription}${group === undefined ? '' : `/resourceGroups/${display.group}`}${group === undefined || display.name === '' ? '' : `/providers/Microsoft.KeyVault/managedHSMs/${display.name}`}`;
-
-/** The body's limits are looked at before a byte of it is. A chunked body arrives empty at the functions host, and so would be taken for none. */
-async function bodyOfRequest(request: HttpRequest): Promise<Members> {
-  if (request.headers.has('transfer-encoding')) throw refuse('LengthRequired');
-  const length = Number(request.headers.get('content-length') ?? 0);
-  if (length > BODY_BYTES_MAX) throw refuse('RequestTooLarge', { limitBytes: BODY_BYTES_MAX });
-  if (length > 0 && !/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) throw refuse('UnsupportedMediaType');
-  const bytes = Buffer.from(await request.arrayBuffer());
-  if (bytes.length > BODY_BYTES_MAX) throw refuse('RequestTooLarge', { limitBytes: BODY_BYTES_MAX });
-  return bodyOf(parseJson(utf8(bytes)));
-}
-
-function utf8(bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw refuse('InvalidRequestContent', { reason: 'the body is not UTF-8' });
-  }
-}

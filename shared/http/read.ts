@@ -1,4 +1,5 @@
 // Typed readers for what callers send: members of a body, query parameters. A reader returns a value of its type, `undefined` for what is left out, or refuses by name.
+import type { HttpRequest } from '@azure/functions';
 import { refuse } from '../domain/errors';
 import { hsmKey } from '../domain/names';
 
@@ -105,4 +106,26 @@ export function listPageOf(query: ReadonlyMap<string, string>): { readonly limit
   const after = token === undefined ? undefined : hsmKey(token);
   if (token !== undefined && after === undefined) throw refuse('InvalidParameter', { name: '$skiptoken', rule: 'use the link of the page before, unchanged.' });
   return { ...(top !== undefined && { limit: Number(top) }), ...(after !== undefined && { after }) };
+}
+
+/** The largest body taken, in bytes. */
+const BODY_BYTES_MAX = 1_048_576;
+
+/** The text of a JSON body. Its limits are looked at before a byte of it is. A chunked body arrives empty at the functions host, and so would be taken for none. */
+export async function textOfRequest(request: HttpRequest): Promise<string> {
+  if (request.headers.has('transfer-encoding')) throw refuse('LengthRequired');
+  const length = Number(request.headers.get('content-length') ?? 0);
+  if (length > BODY_BYTES_MAX) throw refuse('RequestTooLarge', { limitBytes: BODY_BYTES_MAX });
+  if (length > 0 && !/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) throw refuse('UnsupportedMediaType');
+  const bytes = Buffer.from(await request.arrayBuffer());
+  if (bytes.length > BODY_BYTES_MAX) throw refuse('RequestTooLarge', { limitBytes: BODY_BYTES_MAX });
+  return utf8(bytes);
+}
+
+function utf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw refuse('InvalidRequestContent', { reason: 'the body is not UTF-8' });
+  }
 }

@@ -1,7 +1,7 @@
 // Answers in the control plane's own form: headers of every answer, the error envelope, lists with their links.
 import { refuse, ServiceError } from '../domain/errors';
 import type { Listed, Seen } from '../service/hsms';
-import type { Door, Operation } from './operation';
+import type { Door } from './door';
 
 export type Answer = { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> };
 
@@ -14,7 +14,7 @@ const SERVICE_VERSION = '1.5.1361.0';
 const REQUESTS_REMAINING = '11999';
 
 /** Headers of every control-plane answer (contract.md §2.7). Lists over a whole subscription are gathered by the resource manager and lack the provider's own. */
-export function headersOf(requestId: string, correlationId: string, { method, aggregated }: Pick<Operation, 'method' | 'aggregated'>): Record<string, string> {
+export function headersOf(requestId: string, correlationId: string, method: string, aggregated: boolean): Record<string, string> {
   const remaining = method === 'GET' || method === 'HEAD' ? 'reads' : method === 'DELETE' ? 'deletes' : 'writes';
   return {
     'Cache-Control': 'no-cache',
@@ -34,7 +34,7 @@ export function headersOf(requestId: string, correlationId: string, { method, ag
 
 /** The one catch: a refusal says what to do, anything else says nothing of the inside and leaves a line in the log without its message. */
 export function renderError(error: unknown, door: Pick<Door, 'log' | 'authority' | 'tenantId'>): Answer {
-  const refusal = error instanceof ServiceError ? error : unexpected(error, door);
+  const refusal = serviceErrorOf(error, door);
   return {
     status: refusal.status,
     body: { error: { code: refusal.code, message: refusal.message } },
@@ -46,6 +46,9 @@ export function renderError(error: unknown, door: Pick<Door, 'log' | 'authority'
     },
   };
 }
+
+/** What was thrown, if on purpose; else 500. */
+export const serviceErrorOf = (error: unknown, door: Pick<Door, 'log'>): ServiceError => (error instanceof ServiceError ? error : unexpected(error, door));
 
 function unexpected(error: unknown, { log }: Pick<Door, 'log'>): ServiceError {
   log('error', `unexpected ${error instanceof Error ? `${error.name} ${placeOf(error)}` : typeof error}`);

@@ -7,9 +7,13 @@ export function matchRoute(route: string, segments: readonly string[]): Readonly
   const params: Record<string, string> = {};
   for (const [index, part] of parts.entries()) {
     const segment = segments[index] as string;
-    const name = /^\{([A-Za-z]+)\}$/.exec(part)?.[1];
-    if (name !== undefined) params[name] = segment;
-    else if (part.toLowerCase() !== segment.toLowerCase()) return undefined;
+    const [, name, pattern] = /^\{([A-Za-z]+)(?::regex\((.*)\))?\}$/.exec(part) ?? [];
+    if (name !== undefined) {
+      // Braces are doubled in a route.
+      if (pattern !== undefined && !new RegExp(pattern.replaceAll('{{', '{').replaceAll('}}', '}')).test(segment)) return undefined;
+      params[name] = segment;
+    }
+    if (name === undefined && part.toLowerCase() !== segment.toLowerCase()) return undefined;
   }
   return params;
 }

@@ -1,13 +1,13 @@
 // Records <-> the REST JSON of the control plane: member names, order and casing as the service prints them (contract.md §2.2-2.7). Nothing else knows wire names.
 import { refuse } from '../domain/errors';
 import type { HsmRequest, HsmSettings, Identity, NetworkAcls } from '../domain/hsmSettings';
-import type { Window } from '../domain/lifecycle';
+import type { LongOperation } from '../domain/lifecycle';
 import { isInWindow } from '../domain/lifecycle';
 import type { HsmRecord } from '../domain/managedHsm';
 import { locationKey } from '../domain/names';
 import type { GroupRecord } from '../domain/resourceGroup';
 import { type Instant, toMillisecondText, toText } from '../domain/time';
-import type { Operation, Seen } from '../service/hsms';
+import type { Seen } from '../service/hsms';
 import { booleanOf, listOf, type Members, numberOf, objectItem, objectOf, required, textItem, textOf, textsOf } from './read';
 
 const PROVIDER = 'Microsoft.KeyVault';
@@ -183,7 +183,7 @@ export type OperationUrl = {
   readonly location: string;
   readonly incarnation: string;
   readonly apiVersion: string;
-  readonly operation: Operation;
+  readonly operation: LongOperation;
   readonly name: string;
   readonly group: string;
   readonly readyAt: Instant;
@@ -194,5 +194,5 @@ export function operationUrl(controlHost: string, { subscription, location, inca
   return `https://${controlHost}/subscriptions/${subscription}/providers/${PROVIDER}/locations/${encodeURIComponent(location)}/managedHsmOperationResults/${incarnation}?${query}`;
 }
 
-const operations: readonly string[] = ['create', 'update', 'recover', 'delete', 'purge'] satisfies (Window['operation'] | 'purge')[];
-export const isOperation = (text: string | undefined): text is Operation => text !== undefined && operations.includes(text);
+const operations: readonly string[] = ['create', 'update', 'recover', 'delete', 'purge'] satisfies LongOperation[];
+export const isOperation = (text: string | undefined): text is LongOperation => text !== undefined && operations.includes(text);

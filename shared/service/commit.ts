@@ -33,6 +33,7 @@ export const writeOnce = async ({ store }: Ports, transaction: Transaction): Pro
 /** @returns false if the plan was not stored for certain. */
 async function run(ports: Ports, plan: Plan): Promise<boolean> {
   if (plan.timer) await ports.timers.start(plan.timer);
+  if (plan.fence && !(await fence(ports, plan.fence))) return false;
   const writeId = ports.ids.guid();
   const transaction = { ...plan.write, writes: stamped(plan.write.writes, writeId) };
   const answer = await ports.store.transact(transaction);
@@ -47,9 +48,16 @@ async function run(ports: Ports, plan: Plan): Promise<boolean> {
   throw refuse('Unfinished');
 }
 
+/** @returns false if it was refused, and so must be decided again. @throws Unfinished when it is not known whether it stands */
+async function fence({ store }: Ports, transaction: Transaction): Promise<boolean> {
+  const answer = await store.transact(transaction);
+  if (answer.kind === 'unknown') throw refuse('Unfinished');
+  return answer.kind === 'stored';
+}
+
 /** The record carries the id of the write that made it, so that one's own success can be told from another's. */
 const stamped = ([record, ...others]: Plan['write']['writes'], writeId: string): Plan['write']['writes'] => [
-  record.kind === 'delete' ? record : { ...record, value: { ...record.value, writeId } },
+  record.kind === 'delete' || record.kind === 'touch' ? record : { ...record, value: { ...record.value, writeId } },
   ...others,
 ];
 
@@ -62,7 +70,7 @@ async function lookBack({ store }: Ports, plan: Plan, writeId: string): Promise<
   if (plan.removes !== undefined && incarnation !== plan.removes) return 'ours';
   if (found && found.value.writeId === writeId) return 'ours';
   if (plan.coins !== undefined && (incarnation === plan.coins || found?.value.deletion?.deletionId === plan.coins)) return 'ours';
-  return found && record.kind !== 'insert' && found.etag === record.etag ? 'as decided on' : 'something else';
+  return found && 'etag' in record && found.etag === record.etag ? 'as decided on' : 'something else';
 }
 
 /** Hints only hurry: the sweeper does their work if they are lost. */
@@ -70,6 +78,6 @@ async function hurry({ queue, timers, log }: Ports, hint: Hint): Promise<void> {
   try {
     await (hint.kind === 'erase' ? queue.send(hint.debt) : timers.end(hint.deletionId));
   } catch {
-    log('warning', `hint lost: ${hint.kind === 'erase' ? `erase ${hint.debt.incarnation}` : `end timer ${hint.deletionId}`}`);
+    log('warning', `hint lost: ${hint.kind === 'erase' ? `erase ${hint.debt.key?.incarnation ?? hint.debt.incarnation}` : `end timer ${hint.deletionId}`}`);
   }
 }

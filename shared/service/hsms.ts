@@ -2,9 +2,11 @@
 import type { Caller } from '../domain/armRoles';
 import { refuse } from '../domain/errors';
 import type { HsmRequest } from '../domain/hsmSettings';
-import { stateAt, type Window } from '../domain/lifecycle';
+import { closingFence } from '../domain/key';
+import { stateAt } from '../domain/lifecycle';
 import {
   activeAt,
+  type CoinedHsm,
   type DeletedHsmPath,
   deletedAt,
   deleteHsm,
@@ -18,13 +20,16 @@ import {
   purgeHsm,
   putHsm,
   type Setting,
+  switchesProtectionOn,
 } from '../domain/managedHsm';
 import { hsmKey } from '../domain/names';
+import type { Plan } from '../domain/plan';
 import { HSM_ROW, ranges } from '../domain/rows';
 import type { Instant } from '../domain/time';
 import type { Clocked, Ports } from '../ports';
 import { commit } from './commit';
 import { deletionIds } from './deletionIds';
+import { readFence } from './fence';
 import type { Parameters } from './parameters';
 import type { Retention } from './retention';
 
@@ -42,7 +47,7 @@ export type Hsms = ReturnType<typeof hsms>;
 const LIST_PAGE_ROWS = 1000;
 
 export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Retention, 'expire'>) {
-  const { store, ids } = ports;
+  const { store, ids, sealing } = ports;
 
   /** One point read: the record, and the storage's clock at that read. A text that is no name reads nothing but the clock. */
   const read = (name: string | undefined): Promise<Clocked<Found>> => store.row<HsmRecord>('hsms', name ?? '-', HSM_ROW);
@@ -54,7 +59,25 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
     tenantId: parameters.tenantId,
     daySeconds: parameters.daySeconds,
     lroSeconds: parameters.lroSeconds,
+    grantsAtCreation: parameters.grantsAtCreation,
   });
+
+  /** Incarnation and sealing key of the HSM that a command may create: made when first needed, one per command. */
+  const coinOnce = (name: string | undefined) => {
+    let coined: CoinedHsm | undefined;
+    return async (found: Found, now: Instant): Promise<CoinedHsm | undefined> => {
+      if (name === undefined || !['absent', 'overdue'].includes(stateAt(found?.value, now))) return undefined;
+      const incarnation = coined?.incarnation ?? ids.guid();
+      coined ??= { incarnation, wrappedSealingKey: await sealing.newSealingKey({ hsm: name, incarnation }) };
+      return coined;
+    };
+  };
+
+  /** Before purge protection is written into the record, the keys' fence is closed. */
+  const fenced = async (found: Found, { plan, record }: { readonly plan: Plan | undefined; readonly record: HsmRecord }): Promise<Plan | undefined> => {
+    if (!plan || !switchesProtectionOn(found, record)) return plan;
+    return { ...plan, fence: closingFence(record.incarnation, await readFence(store, record.incarnation)) };
+  };
 
   /** The first decision uses what the request's own read brought, each later one reads anew. */
   const reading =
@@ -69,19 +92,19 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
 
     /** PUT. @throws the refusals of {@link putHsm}; Contended when the name is overdue and cannot be expired yet */
     async put(path: HsmPath, request: HsmRequest, caller: Caller, first?: Clocked<Found>): Promise<Accepted> {
-      const coined = ids.guid();
+      const coin = coinOnce(path.name);
       const next = reading(path.name, first);
       return commit(ports, async (attempt) => {
         let { found, now } = await next(attempt);
-        let decided = putHsm(found, path, request, coined, setting(caller, now));
+        let decided = putHsm(found, path, request, await coin(found, now), setting(caller, now));
         if (decided === 'expire' && found?.value.deletion) {
           // No plan replaces a record by another incarnation: the overdue one goes first, in its own transaction.
           if ((await retention.expire(found.partition, found.value.deletion.deletionId, 'create')) !== 'done') throw refuse('Contended');
           ({ found, now } = await read(path.name));
-          decided = putHsm(found, path, request, coined, setting(caller, now));
+          decided = putHsm(found, path, request, await coin(found, now), setting(caller, now));
         }
         if (decided === 'expire') throw refuse('Contended');
-        return { plan: decided.plan, answer: { record: decided.record, now, readyAt: readyAt(decided.record, now) } };
+        return { plan: await fenced(found, decided), answer: { record: decided.record, now, readyAt: readyAt(decided.record, now) } };
       });
     },
 
@@ -90,8 +113,9 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
       const next = reading(path.name, first);
       return commit(ports, async (attempt) => {
         const { found, now } = await next(attempt);
-        const { plan, record } = patchHsm(found, path, request, setting(caller, now));
-        return { plan, answer: { record, now, readyAt: readyAt(record, now) } };
+        const decided = patchHsm(found, path, request, setting(caller, now));
+        const { record } = decided;
+        return { plan: await fenced(found, decided), answer: { record, now, readyAt: readyAt(record, now) } };
       });
     },
 
@@ -176,6 +200,3 @@ export function hsms(ports: Ports, parameters: Parameters, retention: Pick<Reten
     return { items };
   }
 }
-
-/** The operations whose result can be asked for. */
-export type Operation = Window['operation'] | 'purge';

@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startAzurite } from '../../local/azurite';
-import { startService, SUBSCRIPTION_ID } from '../kit/service';
+import { SUBSCRIPTION_ID, startService } from '../kit/service';
 import { startStorageProxy } from '../kit/storageProxy';
 
 const ROOT = join(__dirname, '..', '..', '..');
@@ -24,7 +24,9 @@ async function startOnce(): Promise<Started> {
     child.once('exit', (code) => reject(new Error(`ended with ${code}`)));
   });
   const readyMs = Date.now() - began;
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { encoding: 'utf8' }).trim().split(/\s+/);
+  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { encoding: 'utf8' })
+    .trim()
+    .split(/\s+/);
   const memoryMb = [String(child.pid), ...children].map(residentMb).reduce((sum, one) => sum + one, 0);
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.removeAllListeners('exit');
@@ -102,7 +104,9 @@ async function throughput(client: { send(method: string, path: string): Promise<
 async function main(): Promise<void> {
   const starts: Started[] = [];
   for (let round = 0; round < STARTS; round++) starts.push(await startOnce());
-  console.log(`ready in ${median(starts.map((one) => one.readyMs))} ms (median of ${STARTS}; aim < 5000), resident memory with Azurite ${median(starts.map((one) => one.memoryMb)).toFixed(0)} MB (aim < 350)`);
+  console.log(
+    `ready in ${median(starts.map((one) => one.readyMs))} ms (median of ${STARTS}; aim < 5000), resident memory with Azurite ${median(starts.map((one) => one.memoryMb)).toFixed(0)} MB (aim < 350)`,
+  );
   await roundTrips();
 }
 

@@ -5,8 +5,11 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+/** Each language has one for HSMs and one for keys. */
+export type Program = 'client' | 'keys';
+
 export type Prepared =
-  | { readonly kind: 'ready'; readonly command: readonly string[]; readonly env: NodeJS.ProcessEnv; readonly versions: string }
+  | { readonly kind: 'ready'; command(program: Program): readonly string[]; readonly env: NodeJS.ProcessEnv; readonly versions: string }
   | { readonly kind: 'missing'; readonly why: string };
 
 export type Ran = { readonly exit: number | string; readonly out: string; readonly err: string };
@@ -39,11 +42,11 @@ const packageVersion = (name: string): string =>
   `${name} ${(JSON.parse(readFileSync(join(__dirname, '..', '..', '..', 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version}`;
 
 /** Its packages are development dependencies of this repo. */
-export const prepareJavaScript = async (program: string): Promise<Prepared> => ({
+export const prepareJavaScript = async (folder: string): Promise<Prepared> => ({
   kind: 'ready',
-  command: [process.execPath, program],
+  command: (program) => [process.execPath, join(folder, `${program}.js`)],
   env: {},
-  versions: `Node ${process.versions.node}, ${['@azure/arm-keyvault', '@azure/identity'].map(packageVersion).join(', ')}`,
+  versions: `Node ${process.versions.node}, ${['@azure/arm-keyvault', '@azure/keyvault-keys', '@azure/identity'].map(packageVersion).join(', ')}`,
 });
 
 /** A virtual environment for each list of pins and each Python; one whose install was broken off is made anew. */
@@ -59,10 +62,10 @@ export async function preparePython(folder: string): Promise<Prepared> {
     await must([join(environment, 'bin', 'pip'), 'install', '--quiet', '--disable-pip-version-check', '-r', join(folder, 'requirements.txt')], {});
     writeFileSync(finished, '');
   }
-  const versions = pins.split('\n').filter((line) => /^azure-(identity|mgmt-keyvault)==/.test(line));
+  const versions = pins.split('\n').filter((line) => /^azure-(identity|keyvault-keys|mgmt-keyvault)==/.test(line));
   return {
     kind: 'ready',
-    command: [join(environment, 'bin', 'python'), join(folder, 'client.py')],
+    command: (program) => [join(environment, 'bin', 'python'), join(folder, `${program}.py`)],
     env: { PYTHONDONTWRITEBYTECODE: '1' },
     versions: [`Python ${python.split(' ')[0]}`, ...versions].join(', '),
   };
@@ -73,9 +76,13 @@ export async function prepareGo(folder: string): Promise<Prepared> {
   if (!(await answers(['go', 'version']))) return { kind: 'missing', why: 'there is no go here' };
   const modules = join(CACHE, 'go');
   mkdirSync(modules, { recursive: true });
-  const program = join(modules, 'client');
+  const built = (program: Program) => join(modules, program);
   const env = { ...process.env, GOMODCACHE: join(modules, 'mod'), GOFLAGS: '-mod=readonly -modcacherw' };
-  await must(['go', 'build', '-o', program, '.'], { cwd: folder, env });
-  const pins = [...readFileSync(join(folder, 'go.mod'), 'utf8').matchAll(/\/(azidentity|armkeyvault) (v\S+)/g)].map(([, name, version]) => `${name} ${version}`);
-  return { kind: 'ready', command: [program], env: {}, versions: [(await must(['go', 'version'], {})).split(' ')[2], ...pins].join(', ') };
+  for (const [program, source] of [
+    ['client', '.'],
+    ['keys', './keys'],
+  ] as const)
+    await must(['go', 'build', '-o', built(program), source], { cwd: folder, env });
+  const pins = [...readFileSync(join(folder, 'go.mod'), 'utf8').matchAll(/\/(azidentity|armkeyvault|azkeys) (v\S+)/g)].map(([, name, version]) => `${name} ${version}`);
+  return { kind: 'ready', command: (program) => [built(program)], env: {}, versions: [(await must(['go', 'version'], {})).split(' ')[2], ...pins].join(', ') };
 }

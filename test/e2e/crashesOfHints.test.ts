@@ -47,8 +47,8 @@ async function removeAll(left: readonly StoredRow[]): Promise<void> {
 const erasing = ['read', 'read', 'write', 'send', 'read', 'read', 'read', 'write', 'send', 'read', 'read', 'read', 'read'] as const;
 const closing = ['read', 'read', 'read', 'read', 'write'] as const;
 
-/** Groups and HSMs are read; one is overdue; one landed late in a group being deleted; two debts are sent for, the second that of the overdue one. */
-const sweeping = ['read', 'read', 'read', 'write', 'send', 'read', 'write', 'read', 'send', 'send'] as const;
+/** Groups and HSMs are read; one is overdue; one landed late in a group being deleted, and its keys are looked through; two debts are sent for, the second that of the overdue one. */
+const sweeping = ['read', 'read', 'read', 'write', 'send', 'read', 'write', 'read', 'read', 'read', 'send', 'send'] as const;
 
 // A world for each test: one's debts would send messages into the other's.
 describe('the deadline and the clean-up', () => {

@@ -52,6 +52,21 @@ const ACTIONS: Readonly<Record<string, string>> = {
   ResourceGroups_Delete: 'Microsoft.Resources/subscriptions/resourceGroups/delete',
   ResourceGroups_DeleteResult: 'Microsoft.Resources/subscriptions/operationresults/read',
 };
+/** The same on the data plane: contract.md §4.1. */
+const KEY_ACTIONS: Readonly<Record<string, string>> = {
+  CreateKey: 'keys/create',
+  GetKey: 'keys/read/action',
+  GetKey_latest: 'keys/read/action',
+  GetKeyVersions: 'keys/read/action',
+  GetKeys: 'keys/read/action',
+  UpdateKey: 'keys/write/action',
+  UpdateKey_latest: 'keys/write/action',
+  DeleteKey: 'keys/delete',
+  GetDeletedKeys: 'keys/deletedKeys/read/action',
+  GetDeletedKey: 'keys/deletedKeys/read/action',
+  RecoverDeletedKey: 'keys/deletedKeys/recover/action',
+  PurgeDeletedKey: 'keys/deletedKeys/delete',
+};
 /** Operations for any authenticated caller: they tell nothing that is not said to everybody, or filter by the caller's own roles. */
 const WITHOUT_ACTION = ['ManagedHsms_CheckMhsmNameAvailability', 'Operations_List', 'Subscriptions_List'];
 /** Functions that are no operations: one trigger each, and the catch-all, which takes operations from the same table or refuses. */
@@ -59,8 +74,8 @@ const EXEMPT = ['cleanup', 'lookAtDeletion', 'purgeAtDeadline', 'sweep', 'zFallb
 const ORCHESTRATORS = { purgeAtDeadline: ['lookAtDeletion'] };
 
 test('every registered function is an operation row with its action, or exempt by name', () => {
-  expect(app.functions.map(({ name }) => name).sort()).toEqual([...Object.keys(ACTIONS), ...WITHOUT_ACTION, ...EXEMPT].sort());
-  expect(Object.fromEntries(app.operations.filter(({ action }) => action !== undefined).map(({ name, action }) => [name, action]))).toEqual(ACTIONS);
+  expect(app.functions.map(({ name }) => name).sort()).toEqual([...Object.keys(ACTIONS), ...Object.keys(KEY_ACTIONS), ...WITHOUT_ACTION, ...EXEMPT].sort());
+  expect(Object.fromEntries(app.operations.filter(({ action }) => action !== undefined).map(({ name, action }) => [name, action]))).toEqual({ ...ACTIONS, ...KEY_ACTIONS });
   expect(
     app.operations
       .filter(({ action }) => action === undefined)
@@ -97,6 +112,7 @@ const pathOf = (route: string) =>
     .replace('{subscription}', SUBSCRIPTION_ID)
     .replace('{location}', 'westus')
     .replace('{namespace}', 'Microsoft.KeyVault')
+    .replace(/\{version:regex\(.*\)\}/, '0123456789abcdef0123456789abcdef')
     .replace('{*rest}', 'no/such/path')
     .replace(/\{\w+\}/g, 'absent')}`;
 const CONTROL = 'management.azure.com';
@@ -137,12 +153,27 @@ test('every function by every method: without a token 401, and the storage is no
 });
 
 test('every path reaches its own operation: refused, the caller is told its action', async () => {
-  for (const { name, method, route } of app.operations.filter(({ action }) => action !== undefined)) {
+  for (const { name, method, route } of app.operations.filter(({ plane, action }) => plane === 'control' && action !== undefined)) {
     const path = pathOf(route);
     for (const target of [path, `${path.toUpperCase()}/`, path.replace('/subscriptions/', '/subscriptions//')]) {
       const reply = await knock(method, target, bearer('nobody'));
       const told = /perform action '([^']*)'/.exec(reply.json?.error.message ?? '')?.[1];
       expect([name, target, reply.status, told]).toEqual([name, target, 403, method === 'HEAD' ? undefined : ACTIONS[name]]);
+    }
+  }
+});
+
+test('every data-plane path reaches its own operation: refused, the caller is told its data action', async () => {
+  const owner = observed.service.as('owner');
+  await owner.send('PUT', groupPath(), { location: 'westus' });
+  await owner.finish('PUT', hsmPath('doors'), newHsm());
+  const nobody = observed.service.hsm('doors', 'nobody');
+  for (const { name, method, route } of app.operations.filter(({ plane }) => plane === 'hsm')) {
+    const path = pathOf(route);
+    for (const target of [path, `${path.toUpperCase()}/`, path.replace(/^\/([a-z]+)\//, '/$1//')]) {
+      const { status, json } = await nobody.send(method, target, ['POST', 'PATCH'].includes(method) ? {} : undefined);
+      const told = /Not authorized to access Microsoft.KeyVault\/managedHsm\/(\S+) on /.exec(json?.error.message ?? '')?.[1];
+      expect([name, target, status, told]).toEqual([name, target, 403, KEY_ACTIONS[name]]);
     }
   }
 });

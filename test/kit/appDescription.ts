@@ -3,11 +3,12 @@ import { fork } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { loadApp } from '../../local/host/appFiles';
 import { createFunctionsCore } from '../../local/host/functionsCore';
+import type { KeyOperation } from '../../shared/http/dataPlane';
 import type { Operation } from '../../shared/http/operation';
 import { SUBSCRIPTION_ID, TENANT_ID } from './service';
 
 export type AppFunction = { readonly name: string /** `httpTrigger`, `timerTrigger`, … */; readonly trigger: string; readonly route: string; readonly methods: readonly string[] };
-export type AppDescription = { readonly functions: readonly AppFunction[]; readonly operations: readonly Omit<Operation, 'handle'>[] };
+export type AppDescription = { readonly functions: readonly AppFunction[]; readonly operations: readonly Omit<Operation | KeyOperation, 'handle'>[] };
 
 const ROOT = resolve(__dirname, '..', '..').replace(/\/dist$/, '');
 
@@ -35,7 +36,7 @@ async function describe(): Promise<AppDescription> {
     .functions()
     .map(({ name, trigger }) => ({ name, trigger: trigger.type, route: String(trigger.route ?? ''), methods: (trigger.methods ?? []) as string[] }));
   const loaded = Object.values(require.cache).filter((module) => module?.filename.startsWith(join(ROOT, 'dist/functions')));
-  const tables = loaded.flatMap((module) => Object.values(module?.exports as object).filter(Array.isArray)) as (readonly Operation[])[];
+  const tables = loaded.flatMap((module) => Object.values(module?.exports as object).filter(Array.isArray)) as (readonly (Operation | KeyOperation)[])[];
   return { functions, operations: tables.flat().map(({ handle: _, ...row }) => row) };
 }
 

@@ -13,7 +13,7 @@ export type Client = {
   finish(method: string, path: string, body?: unknown): Promise<Reply>;
 };
 
-export const CONTROL_HOST = 'management.azure.com';
+const CONTROL_HOST = 'management.azure.com';
 const API_VERSION = '2023-07-01';
 const POLLS_MAX = 50;
 
@@ -41,7 +41,8 @@ export function createClient(port: () => number, token: string | undefined): Cli
   };
 }
 
-function exchange(port: number, method: string, path: string, body: string | undefined, headers: Readonly<Record<string, string>>): Promise<Reply> {
+/** One request as it is, on a connection of its own. */
+export function exchange(port: number, method: string, path: string, body: string | undefined, headers: Readonly<Record<string, string>>): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
       const chunks: Buffer[] = [];

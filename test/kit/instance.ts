@@ -21,11 +21,12 @@ export type RunningInstance = {
 const ROOT = resolve(__dirname, '..', '..').replace(/\/dist$/, '');
 const REQUEST = /^[A-Z]+ https:\/\/\S+ \d{3}$/;
 
-/** Wants dist to be built. @throws Error with all that was printed, if the instance ends before it is ready */
-export async function runInstance(options: { readonly dataDir?: string; readonly arguments?: readonly string[] } = {}): Promise<RunningInstance> {
+/** Wants dist to be built. `env` is the whole environment, this process's own if left out. @throws Error with all that was printed, if the instance ends before it is ready */
+export async function runInstance(options: { readonly dataDir?: string; readonly arguments?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {}): Promise<RunningInstance> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'managed-hsm-test-'));
   const child = spawn(process.execPath, [join(ROOT, 'dist/local/start.js'), '--data', dataDir, '--port', '0', '--verbose', ...(options.arguments ?? [])], {
     cwd: ROOT,
+    env: options.env ?? process.env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed = watch(child);

@@ -66,10 +66,10 @@ export function createMemoryStore({
     const writtenAt = now();
     const into = partition ?? addPartition(table, transaction.partition);
     for (const write of transaction.writes) {
-      if (write.kind !== 'replace') into.sorted = undefined;
-      if (write.kind === 'delete') into.rows.delete(write.row);
-      else
-        into.rows.set(write.row, Object.freeze({ partition: transaction.partition, row: write.row, etag: `W/"${++etags}"`, writtenAt, value: frozenCopy(write.value) as Value }));
+      if (write.kind === 'insert' || write.kind === 'delete') into.sorted = undefined;
+      const value = write.kind === 'touch' ? into.rows.get(write.row)?.value : write.kind === 'delete' ? undefined : frozenCopy(write.value);
+      if (value === undefined) into.rows.delete(write.row);
+      else into.rows.set(write.row, Object.freeze({ partition: transaction.partition, row: write.row, etag: `W/"${++etags}"`, writtenAt, value: value as Value }));
     }
     if (into.rows.size === 0) {
       table.all.delete(transaction.partition);
@@ -110,6 +110,7 @@ function addPartition(table: Partitions, name: string): Partition {
 function refusal(write: Write, found: Row<Value> | undefined): 404 | 409 | 412 | undefined {
   if (write.kind === 'insert') return found ? 409 : undefined;
   if (!found) return 404;
+  if (write.kind === 'touch') return undefined;
   return write.etag === '*' || write.etag === found.etag ? undefined : 412;
 }
 

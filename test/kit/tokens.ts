@@ -1,7 +1,7 @@
 // Tokens for tests: a good one for any principal, and forged ones that differ from it in exactly what a table says. Signed by hand, since a library refuses to make most forgeries.
 import { createHmac, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { accessClaims, type Tenant } from '../../local/entraTokens';
-import { findApplication, type Identity, objectIdOf } from '../../local/principals';
+import { findApplication, type Identity } from '../../local/principals';
 import { createSigningKey, type SigningKey } from '../../local/signingKey';
 
 /** The application id of az itself, which asks in the name of users. */
@@ -35,13 +35,6 @@ export function mintToken(tenant: Tenant, signingKey: SigningKey, options: MintO
   const header = { typ: 'JWT', alg, kid: signingKey.kid, ...options.header };
   const input = `${encoded(header)}.${encoded(claims)}`;
   return `${input}.${signature(alg, Buffer.from(input), options.key ?? signingKey.privateKey).toString('base64url')}`;
-}
-
-/** The object id that a token of that principal carries. */
-export function oidOf(tenant: Tenant, name: string, kind: Identity['kind'] = 'application'): string {
-  const principal = findApplication(tenant.directory, name);
-  if (!principal) throw new Error(`no principal ${name}`);
-  return objectIdOf({ kind, principal });
 }
 
 let shared: Promise<SigningKey> | undefined;

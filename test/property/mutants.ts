@@ -48,10 +48,10 @@ function prepareCopy(mutant: Mutant, index: number): string {
   rmSync(tree, { recursive: true, force: true });
   mkdirSync(tree, { recursive: true });
   for (const folder of ['shared', 'functions']) cpSync(join(TREE, folder), join(tree, folder), { recursive: true });
-  for (const [from, to] of mutant.replace) {
-    const file = join(tree, mutant.file);
+  for (const [from, to, inFile = mutant.file] of mutant.replace) {
+    const file = join(tree, inFile);
     const parts = readFileSync(file, 'utf8').split(from);
-    if (parts.length !== 2) throw new Error(`mutant "${mutant.name}": the text is in ${mutant.file} ${parts.length - 1} times, not once: ${from}`);
+    if (parts.length !== 2) throw new Error(`mutant "${mutant.name}": the text is in ${inFile} ${parts.length - 1} times, not once: ${from}`);
     writeFileSync(file, parts.join(to));
   }
   return tree;

@@ -85,7 +85,7 @@ async function playOnAllCores(batch: Batch): Promise<readonly BatchResult[]> {
       children.push(child);
       return new Promise<BatchResult>((resolve, reject) => {
         child.once('message', (result: BatchResult) => {
-          if (result.failure) for (const other of children) if (other !== child) other.send('stop');
+          if (result.failure) for (const other of children) if (other !== child && other.connected) other.send('stop', () => undefined);
           child.disconnect();
           resolve(result);
         });

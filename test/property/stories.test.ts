@@ -1,8 +1,8 @@
-// The stories that break a design which looks right, as far as they need no key: each played by hand on the simulator's world, with its oracle watching.
+// The stories that break a design which looks right: each played by hand on the simulator's world, with its oracle watching.
 import type { OrchestrationContext } from 'durable-functions';
 import type { HsmRecord } from '../../shared/domain/managedHsm';
 import { appInItsPlace as mockApp } from './simulator/orchestrator';
-import { given, put, secondsOf, task } from './simulator/story';
+import { given, key, put, secondsOf, task } from './simulator/story';
 
 jest.mock('../../shared/app', () => mockApp);
 jest.mock('durable-functions', () => ({ app: { orchestration: () => undefined, activity: () => undefined } }));
@@ -13,13 +13,13 @@ const deletionOf = (record: HsmRecord | undefined): string | undefined => record
 test('story 1: a clean-up message that comes before the purge commits erases nothing, and the purge leaves a debt that needs no message', async () => {
   const world = await given();
   await world.run(put());
-  await world.run(task('keyCreate'));
+  await world.run(key('keyCreate'));
   await world.run(task('remove'));
   const { incarnation } = world.record() as HsmRecord;
   const purge = await world.begin(task('purge'));
   await purge.to('write');
   expect(await world.erase(incarnation)).toBe('no debt');
-  expect(world.rows(incarnation)).toEqual(['keys/k!0']);
+  expect(world.rows(incarnation)).toEqual(['keys/k!first']);
   await purge.end();
   world.loseMessages();
   await world.sweep();
@@ -136,19 +136,19 @@ test("story 9: a debt's age is the storage's, whatever the host's or the develop
 test('story 10: a host that finds an HSM overdue by its own clock erases nothing of it', async () => {
   const world = await given({ skews: [8 * DAY, 0] });
   await world.run(put());
-  await world.run(task('keyCreate'));
+  await world.run(key('keyCreate'));
   await world.run(task('remove'));
   const { incarnation } = world.record() as HsmRecord;
   expect(await world.erase(incarnation, 'h1')).toBe('no debt');
   await world.run(task('recover'), 'h2');
-  expect(world.rows(incarnation)).toEqual(['keys/k!0']);
+  expect(world.rows(incarnation)).toEqual(['keys/k!first']);
 });
 
 test('story 11: a key that lands after its HSM was purged and erased to the end is erased as well', async () => {
   const world = await given();
   await world.run(put());
   const { incarnation } = world.record() as HsmRecord;
-  const create = await world.begin(task('keyCreate'));
+  const create = await world.begin(key('keyCreate'));
   await create.to('write');
   await create.meets('fail, land later');
   await world.run(task('remove'));
@@ -157,7 +157,7 @@ test('story 11: a key that lands after its HSM was purged and erased to the end 
   world.later(1199);
   expect(await world.erase(incarnation)).toBe('nothing left');
   world.landStragglers();
-  expect(world.rows(incarnation)).toEqual(['keys/k!0']);
+  expect(world.rows(incarnation)).toEqual(['keys/k!first']);
   world.later(1);
   await world.sweep();
   await world.workOffMessages();
@@ -167,7 +167,7 @@ test('story 11: a key that lands after its HSM was purged and erased to the end 
 test('story 12: an empty page that continues is not the end', async () => {
   const world = await given();
   await world.run(put());
-  await world.run(task('keyCreate'));
+  await world.run(key('keyCreate'));
   const { incarnation } = world.record() as HsmRecord;
   await world.run(task('remove'));
   await world.run(task('purge'));
@@ -219,6 +219,266 @@ test('story 18: a group that is made again while it is being deleted is live at 
   world.later(3600);
   await world.sweep();
   expect([deletionOf(world.record()), world.rows('s1')]).toEqual([undefined, ['subscriptions/g!g1', 'subscriptions/g!g2']]);
+});
+
+/** An active HSM, and a key in it of one version. */
+async function givenKey(more: Parameters<typeof given>[0] = {}) {
+  const world = await given(more);
+  await world.run(put());
+  await world.run(key('keyCreate'));
+  const { incarnation } = world.record() as HsmRecord;
+  return { ...world, incarnation, keyIds: { name: 'first', incarnation: world.keyRecord()?.incarnation ?? '' } };
+}
+
+const protect = () => task('protect', { request: { ...task('protect').request, purgeProtection: true } });
+
+test('story 4 of a key: after an unknown answer one create makes one version, and says that it does not know when others have gone on', async () => {
+  const world = await given();
+  await world.run(put());
+  const create = await world.begin(key('keyCreate'));
+  await create.to('write');
+  await create.meets('fail after');
+  await world.run(key('keyUpdate'), 'h2');
+  expect(await create.end()).toMatchObject({ told: { record: { name: 'first', versions: 1 } } });
+  const version = await world.begin(key('keyCreate'));
+  await version.to('write');
+  await version.meets('fail after');
+  await world.run(key('keyCreate'), 'h2');
+  expect(await version.end()).toBe('Unfinished');
+  expect(world.keyRecord()?.versions).toBe(3);
+});
+
+test('story 4 of a key, the other shape: a deletion does not undo the recovery of its own deletion', async () => {
+  const world = await givenKey();
+  const remove = await world.begin(key('keyRemove'));
+  await remove.to('write');
+  await remove.meets('fail after');
+  await world.run(key('keyRecover'), 'h2');
+  expect(await remove.end()).toBe('Unfinished');
+  expect(world.keyRecord()?.deletion).toBeUndefined();
+});
+
+test('story 10 of a key: a host that finds a key overdue by its own clock erases nothing of it, and it is recovered with all its versions', async () => {
+  const world = await givenKey({ skews: [8 * DAY, 0] });
+  await world.run(key('keyCreate'));
+  await world.run(key('keyRemove'));
+  expect(await world.erase(world.incarnation, 'h1', world.keyIds)).toBe('no debt');
+  expect(await world.run(key('keyRecover'), 'h2')).toMatchObject({ told: { versions: 2 } });
+  expect(await world.run(key('keyVersions'), 'h2')).toMatchObject({ told: { items: [{}, {}] } });
+});
+
+test('story 11 of a key: a create that lands after its HSM was purged and erased to the end is acknowledged, and erased as well', async () => {
+  const world = await given();
+  await world.run(put());
+  const { incarnation } = world.record() as HsmRecord;
+  const create = await world.begin(key('keyCreate'));
+  await create.to('write');
+  await world.run(task('remove'));
+  await world.run(task('purge'));
+  await world.workOffMessages();
+  expect(await create.end()).toMatchObject({ told: { record: { name: 'first' } } });
+  expect(world.rows(incarnation)).toEqual(['keys/k!first']);
+  world.later(1200);
+  await world.sweep();
+  await world.workOffMessages();
+  await world.sweep();
+  await world.workOffMessages();
+  expect([world.rows(incarnation), world.rows('contoso')]).toEqual([[], []]);
+});
+
+test('story 11, a new version: one that was decided on before the purge of its key is refused, and does not bring the key back', async () => {
+  const world = await givenKey();
+  const create = await world.begin(key('keyCreate'));
+  await create.to('write');
+  await world.run(key('keyRemove'), 'h2');
+  await world.run(key('keyPurge'), 'h2');
+  expect(await create.end()).toMatchObject({ told: { record: { versions: 1 } } });
+  expect(world.keyRecord()?.incarnation).not.toBe(world.keyIds.incarnation);
+});
+
+test("story 13 of a key: the old key's debt does not erase what was granted at the new one of its name", async () => {
+  const world = await givenKey();
+  await world.run(key('keyGrant'));
+  await world.run(key('keyRemove'));
+  await world.run(key('keyPurge'));
+  await world.run(key('keyCreate'));
+  const erase = await world.begin({ kind: 'erase', debt: { hsm: 'contoso', incarnation: world.incarnation, key: world.keyIds }, message: undefined });
+  await erase.to('write');
+  await world.run(key('keyGrant'));
+  expect(await erase.end()).toBe('erased a page');
+  await world.workOffMessages();
+  expect(world.rows('contoso')).toContain('hsms/s!first!0');
+});
+
+test('story 13, before that: an old grant at a key does not work for the new key of its name', async () => {
+  const world = await givenKey();
+  await world.run(key('keyGrant'));
+  expect(await world.run(key('keyGet'))).toMatchObject({ grants: [{}, { key: 'first' }] });
+  await world.run(key('keyRemove'));
+  await world.run(key('keyPurge'));
+  world.loseMessages();
+  await world.run(key('keyCreate'));
+  expect(await world.run(key('keyGet'))).toMatchObject({ grants: [{}] });
+});
+
+test('story 13, the late grant: one that was decided on before the purge of its key lands and is erased with it', async () => {
+  const world = await givenKey();
+  const grant = await world.begin(key('keyGrant'));
+  await grant.to('write');
+  await grant.meets('fail, land later');
+  await world.run(key('keyRemove'));
+  await world.run(key('keyPurge'));
+  await world.workOffMessages();
+  world.later(1199);
+  expect(await world.erase(world.incarnation, 'h1', world.keyIds)).toBe('nothing left');
+  world.landStragglers();
+  world.later(1);
+  await world.sweep();
+  await world.workOffMessages();
+  await world.sweep();
+  await world.workOffMessages();
+  expect(world.rows('contoso')).not.toContain('hsms/s!first!0');
+});
+
+test('story 14: a purge of a key that read the protection as off does not commit after it was acknowledged', async () => {
+  const world = await givenKey();
+  await world.run(key('keyRemove'));
+  const purge = await world.begin(key('keyPurge'));
+  await purge.to('write');
+  expect(await world.run(protect(), 'h2')).toMatchObject({ record: { settings: { purgeProtection: true } } });
+  expect(await purge.end()).toBe('KeyPurgeProtected');
+  expect(world.keyRecord()?.deletion).toBeDefined();
+});
+
+test('story 14, the first purge of an HSM and the second: the fence is there before anything needed it, and while it is open', async () => {
+  const world = await givenKey();
+  await world.run(key('keyCreate', { key: 'second' }));
+  await world.run(key('keyRemove'));
+  await world.run(key('keyRemove', { key: 'second' }));
+  await world.run(key('keyPurge', { key: 'second' }));
+  expect(world.rows(world.incarnation)).toEqual(expect.arrayContaining(['keys/guard', 'keys/open']));
+  const purge = await world.begin(key('keyPurge'));
+  await purge.to('write');
+  await world.run(protect(), 'h2');
+  expect(await purge.end()).toBe('KeyPurgeProtected');
+});
+
+test('story 14, a torn look at the fence: a purge that opens it while protection is being switched on leaves nothing open', async () => {
+  const world = await givenKey();
+  await world.run(key('keyRemove'));
+  const on = await world.begin(protect(), 'h2');
+  await on.to('write');
+  await world.run(key('keyPurge'));
+  expect(await on.end()).toMatchObject({ record: { settings: { purgeProtection: true } } });
+  expect(world.rows(world.incarnation)).not.toContain('keys/open');
+});
+
+test('story 15: a refused switching on closes the fence; two time-outs later the sweeper opens it, and keys are purged by hand again', async () => {
+  const world = await givenKey();
+  await world.run(key('keyRemove'));
+  const on = await world.begin(protect(), 'h2');
+  await on.to('write');
+  await on.meets('through');
+  await world.run(task('remove'));
+  expect(await on.end()).toBe('NameHeldByDeleted');
+  await world.run(task('recover'));
+  expect(await world.run(key('keyPurge'))).toBe('KeyPurgeProtected');
+  world.later(1199);
+  await world.sweep();
+  expect(await world.run(key('keyPurge'))).toBe('KeyPurgeProtected');
+  world.later(1);
+  await world.sweep();
+  expect(await world.run(key('keyPurge'))).toMatchObject({ told: undefined });
+  expect(world.keyRecord()).toBeUndefined();
+});
+
+test('story 15, the sweeper against a protection on its way: the touch refuses it, and it closes the fence anew', async () => {
+  const world = await givenKey();
+  await world.run(key('keyRemove'));
+  const lost = await world.begin(protect(), 'h2');
+  await lost.to('write');
+  await lost.meets('fail after');
+  world.later(1200);
+  const on = await world.begin(protect(), 'h2');
+  const sweep = await world.begin({ kind: 'sweep' }, 'h1');
+  await sweep.to('write');
+  await sweep.meets('through');
+  await sweep.to('write');
+  expect(await on.end()).toMatchObject({ record: { settings: { purgeProtection: true } } });
+  await sweep.end();
+  expect(world.rows(world.incarnation)).not.toContain('keys/open');
+  expect(await world.run(key('keyPurge'))).toBe('KeyPurgeProtected');
+});
+
+test('story 16: purges of an HSM’s keys pass the fence side by side, and none refuses another', async () => {
+  const world = await givenKey();
+  const names = ['first', 'second', 'third', 'fourth'];
+  for (const name of names.slice(1)) await world.run(key('keyCreate', { key: name }));
+  for (const name of names) await world.run(key('keyRemove', { key: name }));
+  await world.run(key('keyPurge', { key: 'fourth' }));
+  const purges = [];
+  for (const name of names.slice(0, 3)) {
+    const purge = await world.begin(key('keyPurge', { key: name }));
+    await purge.to('write');
+    purges.push(purge);
+  }
+  for (const purge of purges) {
+    expect(await purge.end()).toMatchObject({ told: undefined });
+    expect(purge.execution.refusals).toBe(0);
+  }
+});
+
+test('story 22 of a key: a purge that was decided before a recovery does not destroy what was recovered', async () => {
+  const world = await givenKey();
+  await world.run(key('keyRemove'));
+  const purge = await world.begin(key('keyPurge'));
+  await purge.to('write');
+  await world.run(key('keyRecover'), 'h2');
+  expect(await purge.end()).toBe('KeyNotFound');
+  expect(world.keyRecord()?.incarnation).toBe(world.keyIds.incarnation);
+});
+
+test("I10, a key's own deadline runs on while its HSM is deleted: after the recovery that key is gone, the others are as they were", async () => {
+  const world = await givenKey();
+  await world.run(key('keyCreate', { key: 'second' }));
+  await world.run(key('keyRemove'));
+  world.at('2027-01-03T00:00:00Z');
+  await world.run(key('keyRemove', { key: 'second' }));
+  await world.run(task('remove'));
+  expect(await world.run(key('keyShowDeleted'))).toBe('HsmUnavailable');
+  world.at('2027-01-08T00:00:00Z');
+  await world.sweep();
+  expect(await world.run(task('recover'))).toMatchObject({ record: { name: 'contoso' } });
+  expect(await world.run(key('keyShowDeleted'))).toBe('KeyNotFound');
+  expect(await world.run(key('keyShowDeleted', { key: 'second' }))).toMatchObject({ told: { deletion: { purgeAt: secondsOf('2027-01-10T00:00:00Z') } } });
+});
+
+test('I11 of a key: the timer of an old deletion never touches a newer one', async () => {
+  const world = await givenKey();
+  await world.run(key('keyRemove'));
+  const old = world.keyRecord()?.deletion?.deletionId;
+  await world.run(key('keyRecover'));
+  world.at('2027-01-06T00:00:00Z');
+  await world.run(key('keyRemove'));
+  world.at('2027-01-08T00:00:00Z');
+  expect(await world.fire(old)).toEqual({ kind: 'done' });
+  expect(await world.run(key('keyShowDeleted'))).toMatchObject({ told: { deletion: { purgeAt: secondsOf('2027-01-13T00:00:00Z') } } });
+});
+
+test('TRANSITION_SECONDS: for a moment after its deletion and its recovery a key is on neither side, and only a purge is taken', async () => {
+  const world = await givenKey({ transitionSeconds: 3 });
+  await world.run(key('keyRemove'));
+  expect([await world.run(key('keyGet')), await world.run(key('keyShowDeleted')), await world.run(key('keyRecover'))]).toEqual([
+    'KeyNotFound',
+    'KeyNotFound',
+    'OperationInProgress',
+  ]);
+  world.later(3);
+  expect(await world.run(key('keyRecover'))).toMatchObject({ told: { name: 'first' } });
+  expect([await world.run(key('keyGet')), await world.run(key('keyRemove'))]).toEqual(['KeyNotFound', 'OperationInProgress']);
+  world.later(3);
+  await world.run(key('keyRemove'));
+  expect(await world.run(key('keyPurge'))).toMatchObject({ told: undefined });
 });
 
 /** Plays the orchestrator on a clock of its own, which leads the storage's; answers each look. @returns the instants at which it looked, and its longest timer */

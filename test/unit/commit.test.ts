@@ -13,6 +13,10 @@ const refused = (status: 404 | 409 | 412): TransactAnswer => ({ kind: 'refused',
 type ReadBack = { readonly etag: string; readonly value: Value } | 'gone' | 'unavailable';
 type Script = { readonly sends?: readonly TransactAnswer[]; readonly readBacks?: readonly ReadBack[]; readonly failing?: readonly ('timer' | 'queue' | 'endTimer')[] };
 
+const noKeys = (): never => {
+  throw new Error('commit makes and opens no keys');
+};
+
 /** Ports that answer from a script and fail the test beyond its end. What happens, in order, is in `events`. */
 function scripted({ sends = [stored], readBacks = [], failing = [] }: Script) {
   const events: string[] = [];
@@ -28,6 +32,8 @@ function scripted({ sends = [stored], readBacks = [], failing = [] }: Script) {
     return value;
   };
   const ports: Ports = {
+    sealing: { newSealingKey: noKeys, newDataKey: noKeys, seal: noKeys, open: noKeys },
+    material: { generate: noKeys },
     ids: { guid: countingIds('write') },
     hostClock: { now: () => 0 },
     log: (level, line) => void lines.push(`${level}: ${line}`),

@@ -1,5 +1,6 @@
 // Settings: each wrong value beside an accepted twin, all faults at once, and development equipment refused in each of the three ways that a place is not Development.
-import { type Config, type ConfigError, type Env, FUNCTION_TIMEOUT_SECONDS, readConfig, type SettingName, settings } from '../../shared/config';
+import { type Config, type ConfigError, type Env, readConfig } from '../../shared/config';
+import { FUNCTION_TIMEOUT_SECONDS, type SettingName, settings } from '../../shared/settings';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const SUBSCRIPTION = '22222222-2222-4222-8222-222222222222';
@@ -40,6 +41,7 @@ describe('a whole configuration', () => {
         hosts: { controlHost: 'management.azure.com', hsmSuffix: 'managedhsm.azure.net' },
         tenantId: TENANT,
         authority: 'https://login.microsoftonline.com',
+        resource: 'https://managedhsm.azure.net',
         subscriptions: [{ id: SUBSCRIPTION, name: 'Local' }],
         administrators: [],
       },
@@ -49,8 +51,9 @@ describe('a whole configuration', () => {
         audiences: { control: ['https://management.azure.com', 'https://management.core.windows.net'], hsm: ['https://managedhsm.azure.net'] },
       },
       storage: { connectionString: EMULATOR },
+      rootKeyFile: '',
     });
-    expect(parameters).toMatchObject({ tenantId: TENANT, daySeconds: 86_400, functionTimeoutSeconds: 300, erasePageRows: 100 });
+    expect(parameters).toMatchObject({ tenantId: TENANT, daySeconds: 86_400, functionTimeoutSeconds: 300, erasePageRows: 100, transitionSeconds: 0, grantsAtCreation: [] });
     expect(parameters.lroSeconds('create')).toBe(0);
     expect(clockOffsetSeconds()).toBe(0);
   });
@@ -62,6 +65,7 @@ describe('a whole configuration', () => {
         hosts: { controlHost: 'control.contoso.com', hsmSuffix: 'hsm.contoso.com' },
         tenantId: TENANT,
         authority: 'https://login.contoso.com',
+        resource: 'https://hsm.contoso.com',
         subscriptions: [{ id: SUBSCRIPTION, name: 'Production' }],
         administrators: [OTHER],
       },
@@ -71,8 +75,9 @@ describe('a whole configuration', () => {
         audiences: { control: ['api://control.contoso.com'], hsm: ['https://hsm.contoso.com'] },
       },
       storage: { tablesEndpoint: 'https://contosohsmstate.table.core.windows.net', queuesEndpoint: 'https://contosohsmstate.queue.core.windows.net' },
+      rootKeyFile: '',
     });
-    expect(parameters).toMatchObject({ tenantId: TENANT, daySeconds: 86_400, functionTimeoutSeconds: 300, erasePageRows: 100 });
+    expect(parameters).toMatchObject({ tenantId: TENANT, daySeconds: 86_400, functionTimeoutSeconds: 300, erasePageRows: 100, transitionSeconds: 0, grantsAtCreation: [] });
     expect(clockOffsetSeconds()).toBe(0);
   });
 
@@ -112,6 +117,9 @@ describe('the table of settings', () => {
     expect(new Set(settings.map(({ name }) => name)).size).toBe(settings.length);
   });
 });
+
+const ROLE = '21dbd100-6940-42c2-9190-5d6cb909625b';
+const list = (grants: number): string => Array(grants).fill(`${ROLE}=${OTHER}`).join(',');
 
 type Row = readonly [name: SettingName, rule: string, wrong: string, right: string];
 
@@ -157,6 +165,9 @@ const both: readonly Row[] = [
   ['LRO_SECONDS', 'one word', 'Recorded', 'recorded'],
   ['FUNCTION_TIMEOUT_SECONDS', 'not above host.json', '301', '300'],
   ['FUNCTION_TIMEOUT_SECONDS', 'a number', '5m', '300'],
+  ['TRANSITION_SECONDS', 'not below 0', '-1', '0'],
+  ['TRANSITION_SECONDS', 'not above 60', '61', '60'],
+  ['TRANSITION_SECONDS', 'whole', '0.5', '3'],
   ['ERASE_PAGE_ROWS', 'not below 1', '0', '1'],
   ['ERASE_PAGE_ROWS', 'not above 100', '101', '100'],
   ['ERASE_PAGE_ROWS', 'decimal', '0x10', '16'],
@@ -169,6 +180,12 @@ const onlyInDevelopment: readonly Row[] = [
   ['SECONDS_PER_RETENTION_DAY', 'not below 1', '0', '1'],
   ['SECONDS_PER_RETENTION_DAY', 'not longer than a day', '86401', '86400'],
   ['SECONDS_PER_RETENTION_DAY', 'whole', '1e3', '1000'],
+  ['ROOT_KEY_FILE', 'no line break', '/data/root\n.key', '/data/root.key'],
+  ['ROOT_KEY_FILE', 'at most 1024 characters', 'x'.repeat(1025), 'x'.repeat(1024)],
+  ['ROLES_AT_CREATION', 'a role and a principal', OTHER, `${ROLE}=${OTHER}`],
+  ['ROLES_AT_CREATION', 'the role is a GUID', `Crypto User=${OTHER}`, `${ROLE}=${OTHER}`],
+  ['ROLES_AT_CREATION', 'the principal is a GUID', `${ROLE}=alice`, `${ROLE}=${OTHER}`],
+  ['ROLES_AT_CREATION', 'at most 40', list(41), list(40)],
   ['FUNCTION_TIMEOUT_SECONDS', 'not below 1', '0', '1'],
   ['JWKS_URI', 'http on loopback only', 'http://127.0.0.1.contoso.com/keys', 'http://127.0.0.1:8080/keys'],
   ['STORAGE_ACCOUNT', 'not beside a connection string', 'contosohsmstate', ''],
@@ -279,6 +296,8 @@ describe('development equipment', () => {
   const knobs: readonly (readonly [SettingName, string])[] = [
     ['CLOCK_OFFSET_MS', '0'],
     ['SECONDS_PER_RETENTION_DAY', '86400'],
+    ['ROOT_KEY_FILE', '/data/root.key'],
+    ['ROLES_AT_CREATION', `${ROLE}=${OTHER}`],
     ['AzureWebJobsStorage', EMULATOR],
     ['JWKS_URI', 'http://127.0.0.1:8080/keys'],
     ['FUNCTION_TIMEOUT_SECONDS', '10'],
@@ -365,11 +384,25 @@ describe('parameters of the services', () => {
   const parameters = (env: Env) => readConfig({ ...development, ...env }).parameters;
 
   test('carry what is set', () => {
-    expect(parameters({ TENANT_ID: TENANT.toUpperCase(), SECONDS_PER_RETENTION_DAY: '1', FUNCTION_TIMEOUT_SECONDS: '2', ERASE_PAGE_ROWS: '3' })).toMatchObject({
+    expect(
+      parameters({
+        TENANT_ID: TENANT.toUpperCase(),
+        SECONDS_PER_RETENTION_DAY: '1',
+        FUNCTION_TIMEOUT_SECONDS: '2',
+        ERASE_PAGE_ROWS: '3',
+        TRANSITION_SECONDS: '4',
+        ROLES_AT_CREATION: `${ROLE.toUpperCase()} = ${OTHER},${ROLE}=${TENANT}`,
+      }),
+    ).toMatchObject({
       tenantId: TENANT,
       daySeconds: 1,
       functionTimeoutSeconds: 2,
       erasePageRows: 3,
+      transitionSeconds: 4,
+      grantsAtCreation: [
+        { roleGuid: ROLE, principalId: OTHER },
+        { roleGuid: ROLE, principalId: TENANT },
+      ],
     });
     expect(FUNCTION_TIMEOUT_SECONDS).toBe(300);
   });

@@ -43,6 +43,13 @@ const table: readonly (readonly [ErrorName, number, string])[] = [
   ['PurgeProtectionStaysOn', 400, '400'],
   ['OperationInProgress', 409, 'Conflict'],
   ['Contended', 409, 'Conflict'],
+  ['HsmUnavailable', 400, 'BadParameter'],
+  ['AccessDenied', 403, 'AccessDenied'],
+  ['KeyNotFound', 404, 'KeyNotFound'],
+  ['KeyNameHeld', 409, 'Conflict'],
+  ['KeyPurgeProtected', 403, 'Forbidden'],
+  ['TooManyVersions', 403, 'Forbidden'],
+  ['InvalidKeyIdentifier', 400, 'Invalidkeyidentifier'],
   ['BadParameter', 400, 'BadParameter'],
   ['Throttled', 429, 'Throttled'],
   ['Unavailable', 503, 'ServiceUnavailable'],
@@ -87,6 +94,18 @@ test.each<[string, ServiceError, string]>([
     refuse('AuthorizationFailed', { ...denied, groupsLeftOut: false }),
     "The client 'alice' with object id 'o' does not have authorization to perform action 'a/read' over scope '/subscriptions/s' or the scope is invalid. If access was recently granted, please refresh your credentials.",
   ],
+  ['K1', refuse('KeyNotFound', { url: 'https://contoso.managedhsm.azure.net/keys/first' }), 'Key not found: https://contoso.managedhsm.azure.net/keys/first'],
+  [
+    'K5',
+    refuse('KeyNameHeld', { name: 'first' }),
+    'Key first is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged.',
+  ],
+  [
+    'K10',
+    refuse('AccessDenied', { dataAction: 'Microsoft.KeyVault/managedHsm/keys/create', scope: '/keys', groupsLeftOut: false }),
+    'Not authorized to access Microsoft.KeyVault/managedHsm/keys/create on /keys',
+  ],
+  ['K14', refuse('InvalidKeyIdentifier'), 'Invalid key identifier'],
   ['E19', refuse('AuthenticationFailed', { reason: "The 'Authorization' header is missing." }), "Authentication failed. The 'Authorization' header is missing."],
 ])('%s has the service’s own text', (_, error, message) => {
   expect(error.message).toBe(message);
@@ -97,6 +116,16 @@ test('a 403 says that groups were left out, if they were', () => {
   expect(told).toBe(`${untold} The token names too many groups to list them, and group memberships were therefore not considered.`);
 });
 
+test('an innererror goes with three refusals of the data plane, and with nothing else', () => {
+  const inner = Object.entries(errors).flatMap(([name, entry]) => ('inner' in entry ? [[name, entry.inner]] : []));
+  expect(inner).toEqual([
+    ['KeyNameHeld', 'ObjectIsDeletedButRecoverable'],
+    ['KeyPurgeProtected', 'ForbiddenByPolicy'],
+    ['TooManyVersions', 'KeyVersionLimitExceeded'],
+  ]);
+  expect([refuse('KeyNameHeld', { name: 'first' }).inner, refuse('KeyNotFound', { url: 'u' }).inner]).toEqual(['ObjectIsDeletedButRecoverable', undefined]);
+});
+
 test('5xx say nothing of the inside', () => {
   expect([refuse('Internal').message, refuse('Unavailable').message]).toEqual(['An unexpected error occurred.', 'The service is temporarily unavailable. Try again.']);
 });
@@ -105,7 +134,7 @@ test('a refusal is an Error that knows its entry', () => {
   const error = refuse('NameInUse', { name: 'contoso' });
   expect(error).toBeInstanceOf(ServiceError);
   expect(error).toBeInstanceOf(Error);
-  expect({ ...error }).toEqual({ name: 'ServiceError', error: 'NameInUse', status: 409, code: 'ConflictError', retryAfterSeconds: undefined });
+  expect({ ...error }).toStrictEqual({ name: 'ServiceError', error: 'NameInUse', status: 409, code: 'ConflictError', retryAfterSeconds: undefined, inner: undefined });
 });
 
 const sources = (folder: string): readonly string[] =>

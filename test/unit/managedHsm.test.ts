@@ -14,6 +14,7 @@ import {
   putHsm,
   type Setting,
   softDelete,
+  switchesProtectionOn,
 } from '../../shared/domain/managedHsm';
 import {
   ALICE,
@@ -43,7 +44,7 @@ const due = at('2027-01-09T00:00:00Z');
 const live = stored(contoso());
 const deleted = stored(contoso({ deletion }));
 const guarded = stored(contoso({ deletion, settings: { purgeProtection: true } }));
-const COINED = 'coined';
+const COINED = { incarnation: 'coined', wrappedSealingKey: 'sealing-key-of-coined' };
 
 const openWindow = { operation: 'update', startedAt: at('2027-01-04T23:00:00Z'), readyAt: at('2027-01-05T00:00:01Z') } as const;
 const busy = stored(contoso({ window: openWindow }));
@@ -89,6 +90,7 @@ describe('a creation', () => {
       group: 'Team',
       name: 'Contoso',
       incarnation: 'coined',
+      wrappedSealingKey: 'sealing-key-of-coined',
       subscription: SUBSCRIPTION,
       settings: { ...contosoSettings, tags: {}, administrators: [ALICE, BOB], retentionDays: 90 },
       created: by,
@@ -109,6 +111,21 @@ describe('a creation', () => {
         },
         coins: 'coined',
         hurry: [],
+      },
+    });
+  });
+
+  test('grants what the development setting names beside the administrators, in the same transaction', () => {
+    const decided = put(undefined, {}, {}, during, { grantsAtCreation: [{ principalId: BOB, roleGuid: '21dbd100-6940-42c2-9190-5d6cb909625b' }] });
+    expect(decided).toMatchObject({
+      plan: {
+        write: {
+          writes: [
+            { kind: 'insert', row: '!hsm' },
+            { kind: 'insert', row: 'a!id-1', value: { incarnation: 'coined', scope: '/', principalId: ALICE, roleGuid: 'a290e904-7015-4bba-90c8-60543313cdb4' } },
+            { kind: 'insert', row: 'a!id-2', value: { incarnation: 'coined', scope: '/', principalId: BOB, roleGuid: '21dbd100-6940-42c2-9190-5d6cb909625b' } },
+          ],
+        },
       },
     });
   });
@@ -179,6 +196,15 @@ describe('an update', () => {
       record,
       plan: { hurry: [], write: { table: 'hsms', partition: 'contoso', writes: [{ kind: 'replace', row: '!hsm', etag: 'etag-1', value: record }] } },
     });
+  });
+
+  test.each<[string, Found, boolean, boolean]>([
+    ['off, then on', live, true, true],
+    ['off, then off', live, false, false],
+    ['on, then on', stored(contoso({ settings: { purgeProtection: true } })), true, false],
+    ['new, and on', undefined, true, false],
+  ])('switches purge protection on, and so needs the fence, only from off: %s', (_, before, purgeProtection, switches) => {
+    expect(switchesProtectionOn(before, contoso({ settings: { purgeProtection } }))).toBe(switches);
   });
 
   test('closes the window that has ended, and opens its own', () => {

@@ -144,6 +144,17 @@ test('two processes that both found an empty store and no file end with one key'
   expect(readdirSync(folder).filter((name) => name.startsWith(`${count}.key`))).toEqual([`${count}.key`]);
 }, 60_000);
 
+test('a file that another process made since is taken, not replaced', async () => {
+  const path = newPath();
+  let others = '';
+  const isStoreEmpty = async () => {
+    others = (await fileRootKey(path, empty)).id;
+    return true;
+  };
+  expect((await fileRootKey(path, { isStoreEmpty })).id).toBe(others);
+  expect((await fileRootKey(path, withRows)).id).toBe(others);
+});
+
 test('of many in one process as well', async () => {
   const path = newPath();
   let asked = 0;

@@ -1,12 +1,16 @@
 // Every answer must be explained by a state that the storage was in at some moment between question and answer, and an acknowledged effect must be stored.
 import { isDeepStrictEqual } from 'node:util';
+import type { KeyRecord } from '../../../shared/domain/key';
 import type { HsmRecord } from '../../../shared/domain/managedHsm';
 import type { GroupRecord } from '../../../shared/domain/resourceGroup';
 import type { Instant } from '../../../shared/domain/time';
-import type { LookAnswer, SweepReport } from '../../../shared/service/retention';
+import type { LookAnswer } from '../../../shared/service/retention';
+import type { SweepReport } from '../../../shared/service/sweep';
 import { spanOf } from './changes';
-import type { ClientTask, LookTask, Task } from './commands';
-import { current, NEVER, wasSo } from './history';
+import { type ClientTask, isKeyTask, type LookTask, type Task } from './commands';
+import { current, deletionStanding, NEVER, type Version, wasSo } from './history';
+import { checkKeyAnswer, checkKeyReason, wasKeyOverdue } from './keyAnswers';
+import type { KeyAnswer } from './keyCommands';
 import { datesOf, isAtLocation, isAtPath, isBusy, stateOnPaper } from './paper';
 import { errorName } from './texts';
 import { demand } from './violation';
@@ -14,12 +18,13 @@ import { type Execution, nowOf, type Outcome, type World } from './world';
 
 type Seen = (record: HsmRecord | undefined, now: Instant) => boolean;
 
-const isClient = (task: Task): task is ClientTask => !['look', 'erase', 'sweep'].includes(task.kind);
+const isClient = (task: Task): task is ClientTask => !['look', 'erase', 'sweep'].includes(task.kind) && !isKeyTask(task);
 
 /** @throws Violation */
 export function checkAnswer(world: World, execution: Execution, outcome: Outcome): void {
   const { task } = execution;
   if ('error' in outcome) checkRefusal(world, execution, errorName(outcome.error));
+  else if (isKeyTask(task)) checkKeyAnswer(world, execution, task, outcome.value as KeyAnswer | undefined);
   else if (isClient(task)) checkAccepted(world, execution, task, outcome.value);
   else if (task.kind === 'look') checkLook(world, execution, task, outcome.value as LookAnswer);
   else if (task.kind === 'sweep') checkSweep(world, execution, outcome.value as SweepReport);
@@ -37,16 +42,20 @@ function checkRefusal(world: World, execution: Execution, error: string): void {
   else {
     const acts = execution.changes.filter((change) => change.kind !== 'expire');
     demand(acts.length === 0, 'I12', () => `${name}, though its ${acts[0]?.kind} is stored`);
-    demand(isClient(task) || error === 'Contended', 'answers', () => `${name}: nothing refuses that`);
+    demand(isClient(task) || isKeyTask(task) || error === 'Contended', 'answers', () => `${name}: nothing refuses that`);
     if (error === 'Contended') checkContended(world, execution, name);
+    else if (isKeyTask(task)) checkKeyReason(world, execution, task, error, name);
     else if (isClient(task)) checkReason(world, execution, task, error, name);
   }
 }
 
 function checkContended(world: World, execution: Execution, name: string): void {
   const { task } = execution;
-  const busy = execution.refusals >= 4 || !isClient(task) || sawHsm(world, execution, task.where.name, (record, now) => stateOnPaper(record, now) === 'overdue');
-  demand(busy, 'answers', () => `${name}, though nobody contended`);
+  const wasOverdue = (): boolean => {
+    if (isKeyTask(task)) return wasKeyOverdue(world, execution, task);
+    return !isClient(task) || sawHsm(world, execution, task.where.name, (record, now) => stateOnPaper(record, now) === 'overdue');
+  };
+  demand(execution.refusals >= 4 || wasOverdue(), 'answers', () => `${name}, though nobody contended`);
 }
 
 function checkReason(world: World, execution: Execution, task: ClientTask, error: string, name: string): void {
@@ -70,8 +79,8 @@ function checkUnfinished(world: World, execution: Execution, name: string): void
   demand(execution.unknowns > 0, 'answers', () => `${name}, though every answer came`);
   const own = execution.changes.at(-1);
   if (!own || own.tick > execution.lastReadTick || own.tick < execution.writeAskedTick) return;
-  const stands = current(world.history.hsms, own.name);
-  demand(stands?.fromTick !== own.tick, 'answers', () => `${name}, though its ${own.kind} was stored before it read back, and stands`);
+  const standing = own.subject === 'key' ? current(world.history.keys, own.name) : current(world.history.hsms, own.name);
+  demand(standing?.fromTick !== own.tick, 'answers', () => `${name}, though its ${own.kind} was stored before it read back, and stands`);
 }
 
 /** When each refusal is right, from the table on paper and contract.md's errors. */
@@ -157,7 +166,6 @@ const accepted: Readonly<Record<ClientTask['kind'], (told: Told) => void>> = {
     const gone = sawGroup(world, execution, task.where, (group) => group === undefined || group.deleting !== undefined);
     demand(gone, 'I12', () => `${what} was told success, and the group was there all the time`);
   },
-  keyCreate: () => undefined,
   grant: () => undefined,
 };
 
@@ -210,8 +218,7 @@ function checkLook(world: World, execution: Execution, { timer, forged }: LookTa
   demand(nowOf(world) >= timer.purgeAt, 'I1', () => `${what} ended before its date`);
   if (!forged)
     demand(
-      current(world.history.hsms, timer.hsm)?.value?.deletion?.deletionId !== timer.deletionId ||
-        execution.startedNow < (world.history.deletions.get(timer.deletionId)?.storedNow ?? 0),
+      deletionStanding(world.history, timer) === undefined || execution.startedNow < (world.history.deletions.get(timer.deletionId)?.storedNow ?? 0),
       'I1',
       () => `${what} ended while its deletion stands`,
     );
@@ -222,17 +229,25 @@ function checkSweep(world: World, execution: Execution, report: SweepReport): vo
   const calm = execution.faults === 0 && execution.refusals === 0;
   demand(report.failed === 0 || !calm, 'I15', () => `sweep #${execution.id} failed in ${report.failed} entries without a cause`);
   if (!calm || report.failed > 0) return;
-  for (const [name, versions] of world.history.hsms) {
-    const last = versions.at(-1);
-    const purgeAt = last?.value?.deletion?.purgeAt;
-    if (!last || purgeAt === undefined || last.fromTick >= execution.startedTick) continue;
-    demand(
-      purgeAt > execution.startedNow || purgeAt > execution.startedNow + execution.host.skewSeconds || (execution.hostClockMax > 0 && execution.hostClockMax < purgeAt),
-      'I15',
-      () => `${name} was due when sweep #${execution.id} began, and is still stored when it ends`,
-    );
-  }
+  for (const [name, versions] of world.history.hsms) demandSwept(execution, name, versions.at(-1));
+  for (const [address, versions] of world.history.keys) if (stoodAllTheTime(world, execution, address.split('/')[0] as string)) demandSwept(execution, address, versions.at(-1));
   for (const [incarnation, debt] of world.history.debts)
-    if (debt.fromTick < execution.startedTick && debt.closedTick > world.tick)
+    if (debt.fromTick < execution.startedTick && debt.closedTick > world.tick && (debt.partition === undefined || stoodAllTheTime(world, execution, debt.partition)))
       demand(execution.sent.has(incarnation), 'I2', () => `sweep #${execution.id} sent nothing for the debt of ${incarnation}`);
+}
+
+/** A sweep leaves the keys of an HSM that it found gone, or whose late recovery crossed it, to the next. */
+function stoodAllTheTime({ history }: World, execution: Execution, incarnation: string): boolean {
+  const standing = current(history.hsms, history.incarnations.get(incarnation)?.name ?? '');
+  return standing?.value?.incarnation === incarnation && standing.fromTick < execution.startedTick;
+}
+
+function demandSwept(execution: Execution, name: string, last: Version<HsmRecord | KeyRecord> | undefined): void {
+  const purgeAt = last?.value?.deletion?.purgeAt;
+  if (!last || purgeAt === undefined || last.fromTick >= execution.startedTick) return;
+  demand(
+    purgeAt > execution.startedNow || purgeAt > execution.startedNow + execution.host.skewSeconds || (execution.hostClockMax > 0 && execution.hostClockMax < purgeAt),
+    'I15',
+    () => `${name} was due when sweep #${execution.id} began, and is still stored when it ends`,
+  );
 }

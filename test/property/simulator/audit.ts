@@ -1,9 +1,11 @@
 // What must hold of everything that is stored, after each step and at the end: obligations stand, nobody's rows are left behind, no live HSM is without its group; and with every fault over, what was due is gone.
+
+import type { Deletion } from '../../../shared/domain/lifecycle';
 import type { HsmRecord } from '../../../shared/domain/managedHsm';
 import { passTime } from './clocks';
 import type { EngineUnderRun } from './engine';
 import { advance, die, start } from './executions';
-import { current } from './history';
+import { current, deletionStanding, keyStands, stands } from './history';
 import { demand } from './violation';
 import { type Execution, type Host, hostNow, nowOf, tell, type World } from './world';
 
@@ -13,15 +15,18 @@ export function audit(world: World): void {
   world.changed = false;
   for (const [name, versions] of world.history.hsms) {
     const record = versions.at(-1)?.value;
-    if (record?.deletion) obligationStands(world, name, record);
+    if (record?.deletion) obligationStands(world, name, record.deletion);
     else if (record && !world.profile.frozen) groupStands(world, name, record);
+  }
+  for (const [address, versions] of world.history.keys) {
+    const deletion = versions.at(-1)?.value?.deletion;
+    if (deletion && stands(world.history, address.split('/')[0] as string)) obligationStands(world, address, deletion);
   }
   if (!world.profile.frozen) nothingIsLeftBehind(world);
 }
 
 /** The record of a deleted HSM is its own obligation; its timer runs, unless the engine or an operator lost it or the deletion was overdue when it was stored. */
-function obligationStands(world: World, name: string, { deletion }: HsmRecord): void {
-  if (!deletion) return;
+function obligationStands(world: World, name: string, deletion: Deletion): void {
   const stored = world.history.deletions.get(deletion.deletionId);
   const timer = world.timers.get(deletion.deletionId);
   // With days shorter than a time-out, a command that was stalled, refused and decided again can store a deletion after its timer's first date.
@@ -41,17 +46,19 @@ function groupStands(world: World, name: string, record: HsmRecord): void {
 
 /** Rows that an incarnation owned stay a debt until they are erased. */
 function nothingIsLeftBehind(world: World): void {
-  const { owned, incarnations, debts, hsms } = world.history;
+  const { owned, debts } = world.history;
   for (const [incarnation, rows] of owned) {
     if (rows.size === 0) continue;
-    const name = incarnations.get(incarnation)?.name ?? '';
     const debt = debts.get(incarnation);
-    demand(
-      current(hsms, name)?.value?.incarnation === incarnation || (debt !== undefined && debt.closedTick > world.tick),
-      'I2',
-      () => `${[...rows].join(', ')}: the HSM ${name} (${incarnation}) is purged, its debt is closed, and this is stored`,
-    );
+    const isOwed = debt !== undefined && debt.closedTick > world.tick;
+    demand(isOwed || isOwned(world, incarnation), 'I2', () => `${[...rows].join(', ')}: ${incarnation} is purged, its debt is closed, and this is stored`);
   }
+}
+
+/** By its own record; of a key, also by its HSM's: what a purged HSM leaves of its keys is the HSM's debt. */
+function isOwned({ history }: World, incarnation: string): boolean {
+  const key = history.keyIncarnations.get(incarnation);
+  return key ? keyStands(history, incarnation) || !stands(history, key.partition) : stands(history, incarnation);
 }
 
 /** Faults are over: lets everything under way end, passes every date, and demands that the work is done. */
@@ -80,6 +87,17 @@ export async function conclude(world: World): Promise<void> {
     const purgeAt = versions.at(-1)?.value?.deletion?.purgeAt;
     demand(purgeAt === undefined || purgeAt > nowOf(world), 'I15', () => `${name} was due, and four sweeps have left it`);
   }
+  for (const [address, versions] of world.history.keys) {
+    const purgeAt = versions.at(-1)?.value?.deletion?.purgeAt;
+    const isDue = purgeAt !== undefined && purgeAt <= nowOf(world) && stands(world.history, address.split('/')[0] as string);
+    demand(!isDue, 'I15', () => `the key ${address} was due, and four sweeps have left it`);
+  }
+  for (const [incarnation, versions] of world.history.fences) {
+    const fence = versions.at(-1)?.value;
+    const record = current(world.history.hsms, world.history.incarnations.get(incarnation)?.name ?? '')?.value;
+    const isHealed = !fence?.guard || fence.open || record?.incarnation !== incarnation || record.settings.purgeProtection;
+    demand(isHealed, 'fence', () => `nobody can purge a key of ${record?.name} (${incarnation}) by hand: the fence is closed over a record without protection, after four sweeps`);
+  }
   if (world.profile.frozen) return;
   for (const [incarnation, debt] of world.history.debts)
     demand(debt.closedTick < Number.POSITIVE_INFINITY, 'I2', () => `the debt of ${incarnation} is still there after four sweeps, their messages worked off`);
@@ -93,7 +111,8 @@ async function sweepAndClean(world: World, host: Host): Promise<void> {
 
 /** Past every date that is stored, and past the lives of all executions. */
 async function passDates(world: World): Promise<void> {
-  const dates = [...world.history.hsms.values()].map((versions) => versions.at(-1)?.value?.deletion?.purgeAt ?? 0);
+  const { hsms, keys } = world.history;
+  const dates = [...hsms.values(), ...keys.values()].map((versions) => versions.at(-1)?.value?.deletion?.purgeAt ?? 0);
   // An engine whose clock leads asks once a minute until the storage's clock has come after it: past that, too.
   if (world.engine) dates.push(...[...world.timers.values()].map((timer) => timer.input.purgeAt));
   passTime(world, Math.max(0, Math.max(0, ...dates) - nowOf(world)) + 5 + 2 * world.timeoutSeconds);
@@ -108,9 +127,8 @@ async function timersAlone(world: World): Promise<void> {
     const wait = timer.nextAt - hostNow(world, host);
     if (wait > 0) passTime(world, wait);
     await runToEnd(world, await start(world, { kind: 'look', timer: timer.input, forged: false }, host));
-    const record = current(world.history.hsms, timer.input.hsm)?.value;
     demand(
-      record?.deletion?.deletionId !== timer.input.deletionId,
+      deletionStanding(world.history, timer.input) === undefined,
       'I15',
       () => `the timer of deletion ${timer.input.deletionId} was asked at its date, and ${timer.input.hsm} is still stored`,
     );
@@ -136,10 +154,10 @@ async function engineAlone(world: World, engine: EngineUnderRun): Promise<void> 
   }
   audit(world);
   for (const [id, timer] of world.timers) {
-    const record = current(world.history.hsms, timer.input.hsm)?.value;
+    const record = deletionStanding(world.history, timer.input);
     demand(timer.status !== 'running', 'I15', () => `the orchestration of deletion ${id} is still running long after its date`);
     demand(
-      timer.status !== 'completed' || record?.deletion?.deletionId !== id || record.deletion.purgeAt > nowOf(world),
+      timer.status !== 'completed' || !record?.deletion || record.deletion.purgeAt > nowOf(world),
       'I15',
       () => `the orchestration of deletion ${id} has ended, and ${timer.input.hsm} is still stored`,
     );

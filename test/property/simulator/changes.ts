@@ -3,8 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HsmDebt, HsmRecord } from '../../../shared/domain/managedHsm';
 import type { Instant } from '../../../shared/domain/time';
 import type { Task, Where } from './commands';
-import { NEVER, type Span, wasSo } from './history';
+import { current, NEVER, type Span, wasSo } from './history';
 import { datesOf, isAtLocation, isAtPath, isBusy, type PaperState, stateOnPaper } from './paper';
+import { sealingKeyText } from './secrets';
 import { demand } from './violation';
 import { type Change, type Execution, hostNow, instantText, nowOf, type World } from './world';
 
@@ -15,6 +16,10 @@ export function recordChanged(world: World, execution: Execution, name: string, 
   const incarnation = (is ?? was)?.incarnation ?? '';
   const where = `#${execution.id} (${execution.task.kind}): ${kind} of ${name} (${incarnation})`;
   demand(mayDo(execution.task, kind, was, is), 'table', () => `${where} is not its business`);
+  if (kind === 'touch') {
+    demandHeals(world, execution, where, is as HsmRecord);
+    return;
+  }
   const others = execution.changes.filter(
     (change) => change.kind !== 'expire' && (execution.task.kind !== 'groupRemove' && execution.task.kind !== 'sweep' ? true : change.incarnation === incarnation),
   );
@@ -25,7 +30,7 @@ export function recordChanged(world: World, execution: Execution, name: string, 
   else if (kind === 'recover') recovered(world, execution, where, was as HsmRecord, is as HsmRecord);
   else if (kind === 'update') updated(world, execution, where, was as HsmRecord, is as HsmRecord);
   else removed(world, execution, where, was as HsmRecord, debt, kind);
-  execution.changes.push({ kind, name, incarnation, after: is, tick: world.tick });
+  execution.changes.push({ subject: 'hsm', kind, name, incarnation, after: is, tick: world.tick });
 }
 
 function kindOf(execution: Execution, was: HsmRecord | undefined, is: HsmRecord | undefined): Change['kind'] {
@@ -34,8 +39,18 @@ function kindOf(execution: Execution, was: HsmRecord | undefined, is: HsmRecord 
     demand(was.deletion !== undefined, 'I8', () => `#${execution.id} (${execution.task.kind}) purged ${was.name} (${was.incarnation}), which is not deleted`);
     return execution.task.kind === 'purge' ? 'purge' : 'expire';
   }
+  const { writeId: _, ...before } = was;
+  const { writeId: __, ...after } = is;
+  if (execution.task.kind === 'sweep' && isDeepStrictEqual(before, after)) return 'touch';
   if (was.deletion && is.deletion) demand(false, 'I9', () => `#${execution.id} (${execution.task.kind}) changed a deleted record, ${was.name} (${was.incarnation})`);
   return !was.deletion && is.deletion ? 'delete' : was.deletion ? 'recover' : 'update';
+}
+
+/** The sweeper touches a record so that a protection on its way is refused, before it opens the fence again. */
+function demandHeals(world: World, execution: Execution, where: string, is: HsmRecord): void {
+  const fence = current(world.history.fences, is.incarnation)?.value;
+  demand(fence?.guard === true && !is.settings.purgeProtection, 'fence', () => `${where} for nothing`);
+  execution.touched.add(is.incarnation);
 }
 
 /** Whose business a change is, and that the path it came by is the record's own. */
@@ -71,7 +86,7 @@ function mayDo(task: Task, kind: Change['kind'], was: HsmRecord | undefined, is:
       demand(isAtPath(record, task.where), 'I14', () => `the deletion of group ${task.where.group} reached ${record.name} of ${record.group}`);
       return kind === 'delete';
     case 'sweep':
-      return kind === 'delete' || kind === 'expire';
+      return kind === 'delete' || kind === 'expire' || kind === 'touch';
     case 'look':
       demand(
         was?.deletion?.deletionId === task.timer.deletionId,
@@ -95,7 +110,8 @@ function created(world: World, execution: Execution, name: string, is: HsmRecord
     () => `${name} was created other than asked for`,
   );
   requireState(world, execution, name, undefined, 'create', (state) => state === 'absent' || state === 'overdue');
-  incarnations.set(is.incarnation, { name, removedTick: NEVER });
+  demand(is.wrappedSealingKey === sealingKeyText(name, is.incarnation), 'I10', () => `${name} was created with "${is.wrappedSealingKey}"`);
+  incarnations.set(is.incarnation, { name, retentionDays: is.settings.retentionDays, bornProtected: is.settings.purgeProtection, removedTick: NEVER });
 }
 
 /** What a deletion and a recovery leave as it was. */
@@ -147,6 +163,10 @@ function updated(world: World, execution: Execution, where: string, was: HsmReco
   requireState(world, execution, was.name, was, 'update', (state) => state === 'active');
   demand(was.settings.retentionDays === is.settings.retentionDays, 'I9', () => `${where} changed the retention`);
   demand(!was.settings.purgeProtection || is.settings.purgeProtection, 'I9', () => `${where} switched purge protection off`);
+  if (!was.settings.purgeProtection && is.settings.purgeProtection) {
+    const fence = current(world.history.fences, is.incarnation)?.value;
+    demand(fence?.guard === true && !fence.open, 'I4', () => `${where} switches purge protection on, and the fence of its keys is open`);
+  }
   const fixed = ({ name, incarnation, subscription, group, created, settings }: HsmRecord) => [
     name,
     incarnation,

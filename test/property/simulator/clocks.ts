@@ -24,12 +24,16 @@ export function moveOffset(world: World, seconds: number): void {
 export function datesAhead(world: World): number[] {
   const now = nowOf(world);
   const dates: number[] = [];
-  for (const versions of world.history.hsms.values()) {
+  for (const versions of [...world.history.hsms.values(), ...world.history.keys.values()]) {
     const record = versions.at(-1)?.value;
     if (record?.deletion) dates.push(record.deletion.purgeAt);
     if (record?.window) dates.push(record.window.readyAt);
   }
   for (const debt of world.history.debts.values()) if (debt.closedTick === Number.POSITIVE_INFINITY) dates.push(debt.writtenAt + 2 * world.timeoutSeconds + world.offsetSeconds);
+  for (const versions of world.history.fences.values()) {
+    const fence = versions.at(-1)?.value;
+    if (fence?.guard && !fence.open) dates.push(fence.closedAt + 2 * world.timeoutSeconds + world.offsetSeconds);
+  }
   for (const versions of world.history.groups.values()) {
     const last = versions.at(-1);
     if (last?.value?.deleting) dates.push(last.fromNow + 2 * world.timeoutSeconds);

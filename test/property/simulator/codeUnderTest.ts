@@ -24,6 +24,9 @@ export function loadCode(tree: string = OWN_TREE, orchestrator: () => EngineCode
     orchestrator: (): EngineCode => (loaded ??= orchestrator()),
     hsms: (load('service/hsms') as typeof import('../../../shared/service/hsms')).hsms,
     groups: (load('service/groups') as typeof import('../../../shared/service/groups')).groups,
+    keys: (load('service/keys') as typeof import('../../../shared/service/keys')).keys,
+    rights: (load('service/rights') as typeof import('../../../shared/service/rights')).rights,
+    sweeper: (load('service/sweep') as typeof import('../../../shared/service/sweep')).sweeper,
     retention: (load('service/retention') as typeof import('../../../shared/service/retention')).retention,
     refuse: (load('domain/errors') as typeof import('../../../shared/domain/errors')).refuse,
   };

@@ -1,11 +1,11 @@
 // What clients and triggers ask of the service in a run: tasks as data, and how each is carried out through the real services, in the order of calls that the functions make.
-import type { Caller } from '../../../shared/domain/armRoles';
 import type { HsmRequest } from '../../../shared/domain/hsmSettings';
 import type { DeletedHsmPath, HsmPath, HsmRecord } from '../../../shared/domain/managedHsm';
 import type { Debt, Timer, Value } from '../../../shared/domain/plan';
 import { HSM_ROW } from '../../../shared/domain/rows';
 import type { Page, Ports } from '../../../shared/ports';
 import type { Question } from './engine';
+import { caller, performOnKey } from './keyCommands';
 import type { Message, World } from './world';
 
 export type Where = { readonly subscription: string; readonly group: string; readonly location: string; readonly name: string };
@@ -26,21 +26,32 @@ export type ClientTask = {
     | 'groupPut'
     | 'groupRemove'
     | 'groupShow'
-    | 'keyCreate'
     | 'grant';
   readonly where: Where;
   readonly request: HsmRequest;
-  /** The name of a key or of an assignment. */
+  /** The name of an assignment. */
   readonly item: string;
   /** Rows of a page of a list; 0 for all at once. */
+  readonly limit: number;
+};
+export type KeyTask = {
+  readonly kind: 'keyCreate' | 'keyUpdate' | 'keyRemove' | 'keyRecover' | 'keyPurge' | 'keyGet' | 'keyShowDeleted' | 'keyList' | 'keyListDeleted' | 'keyVersions' | 'keyGrant';
+  readonly hsm: string;
+  readonly key: string;
+  /** The version meant, where one is. */
+  readonly version: string | undefined;
+  /** The name of an assignment. */
+  readonly item: string;
+  /** Items of a page of a list; 0 for many. */
   readonly limit: number;
 };
 export type LookTask = { readonly kind: 'look'; readonly timer: Timer; readonly forged: boolean; readonly question?: Question };
 type EraseTask = { readonly kind: 'erase'; readonly debt: Debt; readonly message: Message | undefined };
 type SweepTask = { readonly kind: 'sweep' };
-export type Task = ClientTask | LookTask | EraseTask | SweepTask;
+export type Task = ClientTask | KeyTask | LookTask | EraseTask | SweepTask;
 
-const caller: Caller = { objectId: '00000000-0000-4000-8000-00000000000a', groups: [], groupsLeftOut: false, kind: 'User', displayName: 'ada@contoso.example' };
+export const isKeyTask = (task: Task): task is KeyTask => task.kind.startsWith('key');
+
 const TENANT = '00000000-0000-4000-8000-00000000000b';
 
 const hsmPath = ({ subscription, group, name }: Where): HsmPath => ({ subscription, group, name, display: { group, name } });
@@ -52,19 +63,30 @@ function servicesOn(world: World, ports: Ports) {
     tenantId: TENANT,
     daySeconds: world.daySeconds,
     lroSeconds: () => world.lroSeconds,
+    transitionSeconds: world.transitionSeconds,
+    grantsAtCreation: world.grantsAtCreation ? [{ principalId: caller.objectId, roleGuid: 'r' }] : [],
     functionTimeoutSeconds: world.timeoutSeconds,
     erasePageRows: world.erasePageRows,
   };
   const retention = world.code.retention(ports, parameters);
-  return { retention, hsms: world.code.hsms(ports, parameters, retention), groups: world.code.groups(ports, retention) };
+  return {
+    retention,
+    sweeper: world.code.sweeper(ports, parameters, retention),
+    hsms: world.code.hsms(ports, parameters, retention),
+    groups: world.code.groups(ports, retention),
+    keys: world.code.keys(ports, parameters, retention),
+    rights: world.code.rights(ports),
+  };
 }
 
 /** Carries a task out. What it resolves with is what its asker is told. */
 export async function perform(world: World, ports: Ports, task: Task): Promise<unknown> {
-  const { retention, hsms, groups } = servicesOn(world, ports);
+  const services = servicesOn(world, ports);
+  const { retention, hsms, groups } = services;
   if (task.kind === 'look') return retention.look(task.timer);
   if (task.kind === 'erase') return retention.erase(task.debt);
-  if (task.kind === 'sweep') return retention.sweep();
+  if (task.kind === 'sweep') return services.sweeper.sweep();
+  if (isKeyTask(task)) return performOnKey(world, ports, services, task);
   const { where, request } = task;
   const path = hsmPath(where);
   const groupPath = { subscription: where.subscription, group: where.group, display: where.group };
@@ -98,8 +120,6 @@ export async function perform(world: World, ports: Ports, task: Task): Promise<u
       return groups.remove(groupPath, caller);
     case 'groupShow':
       return groups.show(groupPath);
-    case 'keyCreate':
-      return createKeyRow(ports, where.name, task.item);
     case 'grant':
       return grantRole(ports, where.name, task.item);
   }
@@ -119,13 +139,6 @@ async function listAll(list: (page: { limit?: number; after?: string }) => Promi
   return records;
 }
 
-/** Stands in for creating a key: reads the HSM as active, then writes a row into the partition of its incarnation. */
-async function createKeyRow({ store }: Ports, name: string, key: string): Promise<void> {
-  const { found } = await store.row<HsmRecord>('hsms', name, HSM_ROW);
-  if (!found || found.value.deletion) return;
-  await store.transact({ table: 'keys', partition: found.value.incarnation, writes: [{ kind: 'insert', row: `k!${key}`, value: { incarnation: `of ${key}` } }] });
-}
-
 /**
  * Stands in for assigning a local role under a name that the client chose. A row of an earlier incarnation counts as absent and is replaced. The
  * record and the row come by one read, as design §4 has it: read one after the other, a stalled writer could take a LATER incarnation's row for an
@@ -142,7 +155,7 @@ async function grantRole({ store }: Ports, name: string, assignment: string): Pr
   await store.transact({ table: 'hsms', partition: name, writes: [held ? { kind: 'replace', row, etag: held.etag, value } : { kind: 'insert', row, value }] });
 }
 
-async function firstRows(store: Ports['store'], name: string): Promise<Page<Value>> {
+export async function firstRows(store: Ports['store'], name: string): Promise<Page<Value>> {
   for (let next: string | undefined; ; ) {
     const { found } = await store.page<Value>({ table: 'hsms', partition: name, from: HSM_ROW, to: 'g' }, 1000, next);
     if (found.rows.length || found.next === undefined) return found;
@@ -150,16 +163,20 @@ async function firstRows(store: Ports['store'], name: string): Promise<Page<Valu
   }
 }
 
+export const debtText = ({ hsm, incarnation, key }: Debt): string => `${hsm} ${incarnation}${key ? `/${key.name} ${key.incarnation}` : ''}`;
+
 /** What a person reads in a history. */
 export function taskText(task: Task): string {
-  if (task.kind === 'look') return `${task.forged ? 'forged ' : ''}timer of deletion ${task.timer.deletionId} of ${task.timer.hsm}`;
-  if (task.kind === 'erase') return `${task.message ? '' : 'forged '}clean-up of ${task.debt.incarnation}`;
+  if (task.kind === 'look')
+    return `${task.forged ? 'forged ' : ''}timer of deletion ${task.timer.deletionId} of ${task.timer.hsm}${task.timer.key ? `/${task.timer.key.name}` : ''}`;
+  if (task.kind === 'erase') return `${task.message ? '' : 'forged '}clean-up of ${debtText(task.debt)}`;
   if (task.kind === 'sweep') return 'sweep';
+  if (isKeyTask(task)) return `${task.kind} ${task.hsm}/${task.key}${task.version === undefined ? '' : ` version ${task.version}`}`;
   const { where, request } = task;
   const at = `${where.subscription}/${where.group}/${where.name}`;
   if (task.kind === 'groupPut' || task.kind === 'groupRemove' || task.kind === 'groupShow') return `${task.kind} ${where.subscription}/${where.group}`;
   if (task.kind === 'purge' || task.kind === 'showDeleted') return `${task.kind} ${where.subscription}/${where.location}/${where.name}`;
   if (task.kind === 'list' || task.kind === 'listDeleted') return `${task.kind} ${where.subscription}${task.item === 'group' ? `/${where.group}` : ''}`;
   const { location: _, administrators: __, recover: ___, ...rest } = request;
-  return `${task.kind} ${at}${task.kind === 'keyCreate' || task.kind === 'grant' ? ` ${task.item}` : ` ${JSON.stringify(rest)}`}`;
+  return `${task.kind} ${at}${task.kind === 'grant' ? ` ${task.item}` : ` ${JSON.stringify(rest)}`}`;
 }

@@ -34,6 +34,8 @@ export async function start(world: World, task: Task, host: Host): Promise<Execu
     faults: 0,
     erasedRows: 0,
     sent: new Set(),
+    wrapped: new Set(),
+    touched: new Set(),
     hostClockMax: Number.NEGATIVE_INFINITY,
     cell: undefined,
     wrote: 'no',
@@ -119,17 +121,20 @@ export function die(world: World, execution: Execution, why: string): void {
   execution.status = 'gone';
   for (const call of execution.calls) {
     world.coverage.reach(execution.cell, crashPoint(call));
-    if (call.phase === 'asked' && call.kind !== 'read' && call.kind !== 'page' && world.random.chance(0.5)) world.stragglers.push({ call, landsBy: landsBy(world, execution) });
+    if (call.phase === 'asked' && isSent(call) && world.random.chance(0.5)) world.stragglers.push({ call, landsBy: landsBy(world, execution) });
   }
   execution.calls.length = 0;
   leave(world, execution, undefined);
 }
 
+/** Whether a call leaves the host with an effect elsewhere. */
+export const isSent = ({ kind }: Call): boolean => kind !== 'read' && kind !== 'page' && kind !== 'seal' && kind !== 'make';
+
 function crashPoint({ kind, phase, execution }: Call): string {
   if (kind === 'read') return execution.wrote === 'unknown' ? 'look back' : 'read';
   if (kind === 'write') return phase === 'done' ? 'after write' : 'before write';
   if (kind === 'startTimer') return phase === 'done' ? 'after timer' : 'before timer';
-  return kind === 'page' ? '' : phase === 'done' ? 'after hint' : 'before hint';
+  return kind === 'page' || kind === 'seal' || kind === 'make' ? '' : phase === 'done' ? 'after hint' : 'before hint';
 }
 
 function finished(world: World, execution: Execution, outcome: Outcome): void {

@@ -1,5 +1,5 @@
 // How often what happens. Each profile leans on one kind of trouble: a plain mix finds some faults many times later.
-import type { ClientTask } from './commands';
+import type { ClientTask, KeyTask } from './commands';
 
 export type Action =
   | 'start'
@@ -22,7 +22,7 @@ export type Action =
 export type Profile = {
   readonly name: string;
   readonly actions: Readonly<Record<Action, number>>;
-  readonly commands: Readonly<Record<ClientTask['kind'], number>>;
+  readonly commands: Readonly<Record<ClientTask['kind'] | KeyTask['kind'], number>>;
   /** How often a run has days of a minute, so that executions live through whole retentions. */
   readonly shortDays: number;
   /** How often a host's clock is off by more than seconds. */
@@ -34,6 +34,12 @@ export type Profile = {
   /** The real orchestrator runs on the embedded engine. */
   readonly engine: boolean;
   readonly names: number;
+  /** Names of keys. */
+  readonly keys: number;
+  /** How often a part of a life is a key's. */
+  readonly keyLife: number;
+  /** The same for one in which purge protection comes on. */
+  readonly fenceLife: number;
   readonly steps: number;
 };
 
@@ -72,8 +78,18 @@ const mixed: Profile = {
     groupPut: 3,
     groupRemove: 2,
     groupShow: 1,
-    keyCreate: 6,
     grant: 5,
+    keyCreate: 6,
+    keyUpdate: 1.5,
+    keyRemove: 5,
+    keyRecover: 3,
+    keyPurge: 4,
+    keyGet: 1,
+    keyShowDeleted: 1,
+    keyList: 1,
+    keyListDeleted: 1,
+    keyVersions: 0.5,
+    keyGrant: 2,
   },
   shortDays: 0.35,
   largeSkew: 0.15,
@@ -81,15 +97,84 @@ const mixed: Profile = {
   frozen: false,
   engine: false,
   names: 2,
+  keys: 2,
+  keyLife: 0.3,
+  fenceLife: 0.1,
   steps: 34,
 };
 
+/** Where keys are beside the point. */
+const few = {
+  keyCreate: 1,
+  keyUpdate: 0,
+  keyRemove: 0.5,
+  keyRecover: 0.2,
+  keyPurge: 0.3,
+  keyGet: 0.2,
+  keyShowDeleted: 0,
+  keyList: 0,
+  keyListDeleted: 0,
+  keyVersions: 0,
+  keyGrant: 0.3,
+};
+
+const keys: Profile = {
+  ...mixed,
+  name: 'keys',
+  commands: {
+    put: 4,
+    protect: 1,
+    patch: 1,
+    recover: 6,
+    remove: 7,
+    purge: 3,
+    show: 0,
+    showDeleted: 0,
+    list: 0,
+    listDeleted: 0,
+    nameRefusal: 0,
+    groupPut: 0.3,
+    groupRemove: 0.3,
+    groupShow: 0,
+    grant: 1,
+    keyCreate: 18,
+    keyUpdate: 6,
+    keyRemove: 18,
+    keyRecover: 10,
+    keyPurge: 13,
+    keyGet: 4,
+    keyShowDeleted: 3,
+    keyList: 3,
+    keyListDeleted: 3,
+    keyVersions: 2,
+    keyGrant: 8,
+  },
+  actions: { ...mixed.actions, deliver: 10, sweep: 5, fire: 8, time: 12, cycle: 8 },
+  names: 1,
+  keyLife: 0.75,
+};
+
+/** Purge protection switched on against purges by hand, refused, lost, healed. */
+const fence: Profile = {
+  ...keys,
+  name: 'fence',
+  commands: { ...keys.commands, put: 5, protect: 14, patch: 3, keyUpdate: 1, keyGet: 1, keyList: 0.5, keyListDeleted: 0.5, keyVersions: 0.2, keyGrant: 1, keyPurge: 16 },
+  actions: { ...mixed.actions, sweep: 10, time: 13, fault: 11, crash: 4, fire: 3, deliver: 3, cycle: 12 },
+  keyLife: 0.3,
+  fenceLife: 0.5,
+  stall: 0.3,
+};
+
 const all: readonly Profile[] = [
+  keys,
+  fence,
+  { ...fence, name: 'fence-frozen', frozen: true, stall: 0.4 },
   mixed,
   {
     ...mixed,
     name: 'purge-heavy',
-    commands: { ...mixed.commands, protect: 2, patch: 2, put: 16, remove: 18, purge: 22, recover: 14, groupPut: 1, groupRemove: 0.5, keyCreate: 12, grant: 10 },
+    commands: { ...mixed.commands, protect: 2, patch: 2, put: 16, remove: 18, purge: 22, recover: 14, groupPut: 1, groupRemove: 0.5, keyCreate: 10, grant: 8 },
+    keyLife: 0.15,
     actions: { ...mixed.actions, deliver: 12, sweep: 5, fire: 8, time: 12, cycle: 9 },
     names: 1,
   },
@@ -105,7 +190,8 @@ const all: readonly Profile[] = [
   {
     ...mixed,
     name: 'groups',
-    commands: { ...mixed.commands, groupPut: 10, groupRemove: 14, groupShow: 3, put: 20, recover: 14, keyCreate: 1, grant: 1, patch: 2, protect: 1 },
+    commands: { ...mixed.commands, groupPut: 10, groupRemove: 14, groupShow: 3, put: 20, recover: 14, grant: 1, patch: 2, protect: 1, ...few },
+    keyLife: 0.05,
     actions: { ...mixed.actions, sweep: 9, time: 12, fault: 11, crash: 4 },
     stall: 0.3,
   },
@@ -116,7 +202,25 @@ const all: readonly Profile[] = [
 
 export const profiles: ReadonlyMap<string, Profile> = new Map(all.map((profile) => [profile.name, profile]));
 
-/** A run without a profile of its own takes the one that its seed falls on; `frozen` is rare, as it asks less. */
-const rotation = ['mixed', 'purge-heavy', 'stall-heavy', 'groups', 'skew', 'mixed', 'purge-heavy', 'stall-heavy', 'groups', 'skew', 'frozen'];
+/** A run without a profile of its own takes the one that its seed falls on; `frozen` ones are rare, as they ask less. */
+const rotation = [
+  'mixed',
+  'purge-heavy',
+  'keys',
+  'stall-heavy',
+  'groups',
+  'skew',
+  'fence',
+  'keys',
+  'mixed',
+  'purge-heavy',
+  'fence',
+  'stall-heavy',
+  'keys',
+  'groups',
+  'skew',
+  'frozen',
+  'fence-frozen',
+];
 
 export const profileOf = (seed: number, name: string | undefined): Profile => profiles.get(name ?? (rotation[seed % rotation.length] as string)) as Profile;

@@ -1,8 +1,11 @@
 // One step of a run: picks what happens next and lets it happen. It owns every yield point; nothing goes on that it has not picked.
+
+import type { Debt } from '../../../shared/domain/plan';
 import { drainMessages, runToEnd } from './audit';
 import { datesAhead, moveOffset, passTime } from './clocks';
+import { debtText } from './commands';
 import type { EngineUnderRun } from './engine';
-import { advance, die, type Fate, land, start } from './executions';
+import { advance, die, type Fate, isSent, land, start } from './executions';
 import type { Action } from './profiles';
 import { pickWeighted } from './random';
 import { anyTask, lifeOf } from './requests';
@@ -25,7 +28,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     if (world.executions.length >= CLIENTS_MAX) return actions.finish(world);
     const execution = await start(world, anyTask(world), pickHost(world));
     if (world.random.chance(0.15)) await ambush(world, execution);
-    else if (!execution.held && world.random.chance(0.4)) await runToEnd(world, execution);
+    else if (!execution.held && world.random.chance(0.4)) await perhapsLimp(world, execution);
   },
 
   async go(world) {
@@ -119,6 +122,10 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     const alive = [...history.hsms.values()].map((versions) => versions.at(-1)?.value).filter((record) => record !== undefined);
     const past = [...history.incarnations.entries()];
     if (random.chance(0.5) || !world.timers.size) {
+      if (history.keyIncarnations.size && random.chance(0.5)) {
+        await perhapsRun(world, await start(world, { kind: 'erase', debt: forgedKeyDebt(world), message: undefined }, pickHost(world)));
+        return;
+      }
       const incarnation = alive.length && random.chance(0.7) ? random.pick(alive).incarnation : past.length ? random.pick(past)[0] : undefined;
       if (incarnation === undefined) return;
       await perhapsRun(
@@ -132,6 +139,7 @@ const actions: Readonly<Record<Action, (world: World) => Promise<void> | void>> 
     const timer = {
       ...input,
       ...(record && random.chance(0.5) && { incarnation: record.incarnation }),
+      ...(input.key && random.chance(0.3) && { key: { ...input.key, name: random.pick(['first', 'second']) } }),
       purgeAt: random.pick([input.purgeAt, nowOf(world) - 1, nowOf(world) + 100]),
     };
     await perhapsRun(world, await start(world, { kind: 'look', timer, forged: true }, pickHost(world)));
@@ -184,27 +192,56 @@ async function perhapsRun(world: World, execution: Execution): Promise<void> {
   else if (!execution.held && world.random.chance(0.6)) await perhapsLimp(world, execution);
 }
 
-/** Lets an execution come to its write, perhaps lets that go wrong, and then others live a part of a life before it goes on. */
+/** Lets some of its calls go on, those that were made side by side in any order: what others do then comes between two reads. */
+async function someCalls(world: World, execution: Execution): Promise<void> {
+  for (let count = 1 + world.random.below(8); count > 0 && execution.calls.length && !world.violation; count--) await advance(world, world.random.pick(execution.calls), 'through');
+}
+
+/** Lets an execution come to its write, the one after it or any other call, perhaps lets that go wrong, and then others live a part of a life before it goes on. */
 async function ambush(world: World, execution: Execution): Promise<void> {
   let call = execution.calls[0];
-  for (; call && call.kind !== 'write' && !world.violation; call = execution.calls[0]) await advance(world, call, 'through');
-  if (call && world.random.chance(0.4)) await advance(world, call, anyFailure(world, call));
+  const toWrite = async (): Promise<void> => {
+    for (; call && call.kind !== 'write' && !world.violation; call = execution.calls[0]) await advance(world, call, 'through');
+  };
+  if (world.random.chance(0.35)) await someCalls(world, execution);
+  else await toWrite();
+  call = execution.calls[0];
+  if (call?.kind === 'write' && !world.violation && world.random.chance(0.25)) {
+    await advance(world, call, 'through');
+    call = execution.calls[0];
+    await toWrite();
+  }
+  if (call?.kind === 'write' && world.random.chance(0.4)) await advance(world, call, anyFailure(world, call));
   if (execution.status === 'running') await actions.cycle(world);
 }
 
-/** To its end, now and then with a call that fails here and there. */
+/** To its end, now and then with a call that fails here and there, or with its host's at some call. */
 async function perhapsLimp(world: World, execution: Execution): Promise<void> {
   if (!world.random.chance(0.2)) return runToEnd(world, execution);
-  for (let call = execution.calls[0]; call && !world.violation; call = execution.calls[0])
+  for (let call = execution.calls[0]; call && !world.violation; call = execution.calls[0]) {
+    if (world.random.chance(isSent(call) ? 0.2 : 0.03)) {
+      if (world.random.chance(0.5)) await advance(world, call, 'effect only');
+      die(world, execution, 'dies with its host');
+      return;
+    }
     await advance(world, call, world.random.chance(0.2) ? anyFailure(world, call) : 'through');
+  }
 }
 
 function anyFailure(world: World, call: Call): Fate {
   if (call.phase === 'done') return 'fail after';
-  return call.kind === 'read' || call.kind === 'page' ? 'fail before' : world.random.pick(['fail before', 'fail after', 'fail after', 'fail, land later']);
+  return !isSent(call) ? 'fail before' : world.random.pick(['fail before', 'fail after', 'fail after', 'fail, land later']);
+}
+
+/** Of a key that is alive or purged, now and then under another's name. */
+function forgedKeyDebt({ random, history }: World): Debt {
+  const [incarnation, { address, partition }] = random.pick([...history.keyIncarnations]);
+  const name = random.chance(0.2) ? random.pick(['first', 'second']) : address.slice(partition.length + 1);
+  const hsm = random.chance(0.2) ? random.pick(['alpha', 'beta']) : (history.incarnations.get(partition)?.name ?? '');
+  return { hsm, incarnation: partition, key: { name, incarnation } };
 }
 
 function poison(world: World, message: Message): void {
   world.messages = world.messages.filter((other) => other !== message);
-  tell(world, () => `-- the clean-up of ${message.debt.incarnation} is poisoned`);
+  tell(world, () => `-- the clean-up of ${debtText(message.debt)} is poisoned`);
 }

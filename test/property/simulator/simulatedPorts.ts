@@ -1,12 +1,14 @@
 // The ports that an execution is given: every call becomes an entry that waits for the scheduler, with the effect that it will have and what its caller learns if the answer is lost.
 import type { Value } from '../../../shared/domain/plan';
 import { HSM_ROW } from '../../../shared/domain/rows';
-import type { Ports, Range, TransactAnswer } from '../../../shared/ports';
-import type { Task } from './commands';
-import { current } from './history';
+import type { HsmSeal, KeyMaterial, KeySeal, Ports, Range, Sealing, TransactAnswer, VersionSeal } from '../../../shared/ports';
+import { isKeyTask, type Task } from './commands';
+import { current, keyAddress } from './history';
 import { stateOnPaper } from './paper';
+import { dataKeyText, sealedText, sealingKeyText } from './secrets';
 import { transactionText } from './texts';
 import { checkTransaction } from './transactions';
+import { demand } from './violation';
 import { type Call, type Execution, hostNow, nowOf, type Outcome, type World } from './world';
 
 /** The ports of one execution. */
@@ -26,9 +28,11 @@ export function portsOf(world: World, execution: Execution): Ports {
   const noteRead = (table: string, partition: string, row: string): void => {
     execution.firstReadAt ??= world.storageAt;
     execution.lastReadTick = world.tick;
-    if (table !== 'hsms' || row !== HSM_ROW || execution.wrote === 'unknown') return;
+    if (execution.wrote === 'unknown') return;
+    const cell = table === 'hsms' && row === HSM_ROW ? cellOf(world, execution.task, partition) : table === 'keys' ? keyCellOf(world, execution.task, partition, row) : '';
+    if (cell === '') return;
     execution.wrote = 'no';
-    execution.cell = cellOf(world, execution.task, partition);
+    execution.cell = cell;
   };
   return {
     store: {
@@ -38,7 +42,9 @@ export function portsOf(world: World, execution: Execution): Ports {
           world.trace ? `read ${table}/${partition}/${row}` : '',
           () => {
             noteRead(table, partition, row);
-            return world.store.row(table, partition, row);
+            const answer = world.store.row<never>(table, partition, row);
+            noteWrapped(execution, answer.found?.value);
+            return answer;
           },
           unavailable,
         ),
@@ -48,7 +54,9 @@ export function portsOf(world: World, execution: Execution): Ports {
           world.trace ? `page of ${range.table}/${range.partition ?? '*'} ${range.from}` : '',
           () => {
             execution.cell = undefined;
-            return world.store.page<V>(range, limit, next);
+            const answer = world.store.page<V>(range, limit, next);
+            for (const { value } of answer.found.rows) noteWrapped(execution, value);
+            return answer;
           },
           unavailable,
         ),
@@ -58,9 +66,9 @@ export function portsOf(world: World, execution: Execution): Ports {
       send: (debt) =>
         ask(
           'send',
-          world.trace ? `send clean-up of ${debt.incarnation}` : '',
+          world.trace ? `send clean-up of ${debt.key?.incarnation ?? debt.incarnation}` : '',
           () => {
-            execution.sent.add(debt.incarnation);
+            execution.sent.add(debt.key?.incarnation ?? debt.incarnation);
             world.messages.push({ debt, dequeues: 0, busy: 0 });
           },
           failed,
@@ -92,6 +100,16 @@ export function portsOf(world: World, execution: Execution): Ports {
           failed,
         ),
     },
+    sealing: sealingOf(execution, (about, effect) => ask('seal', about, effect, failed)),
+    material: {
+      generate: (spec) =>
+        ask(
+          'make',
+          'make a key',
+          () => made(spec),
+          () => ({ error: world.code.refuse('Throttled') }),
+        ),
+    },
     ids: { guid: () => `n${++world.ids}` },
     hostClock: {
       now: () => {
@@ -120,4 +138,58 @@ function cellOf(world: World, task: Task, name: string): string | undefined {
   };
   const asked = command[task.kind as keyof typeof command];
   return asked ? `${state} x ${asked}` : undefined;
+}
+
+/** The same for a read of a key's record; none for the other rows of its partition. */
+function keyCellOf(world: World, task: Task, partition: string, row: string): string | undefined {
+  if (!row.startsWith('k!')) return '';
+  const state = stateOnPaper(current(world.history.keys, keyAddress(partition, row.slice(2)))?.value, nowOf(world));
+  const command = isKeyTask(task)
+    ? { keyCreate: 'create', keyUpdate: state === 'active' ? 'create' : '', keyRemove: 'delete', keyRecover: 'recover', keyPurge: 'purge' }[task.kind as string]
+    : task.kind === 'look' || task.kind === 'sweep'
+      ? 'expire'
+      : undefined;
+  return command ? `key ${state} x ${command}` : undefined;
+}
+
+function noteWrapped(execution: Execution, value: Value | undefined): void {
+  if (typeof value?.wrappedSealingKey === 'string') execution.wrapped.add(value.wrappedSealingKey);
+  if (typeof value?.wrappedDataKey === 'string') execution.wrapped.add(value.wrappedDataKey);
+}
+
+const made = ({ kty }: Parameters<KeyMaterial['generate']>[0]): Awaited<ReturnType<KeyMaterial['generate']>> => ({
+  publicParts: { kty } as { kty: 'oct-HSM' },
+  secret: Buffer.alloc(1),
+});
+
+/** Keys that are texts: they name what they belong to, and only what this execution has read or coined opens anything. */
+function sealingOf(execution: Execution, ask: <T>(about: string, effect: () => T) => Promise<T>): Sealing {
+  const held = (wrapped: string, expected: string): void => {
+    demand(wrapped === expected, 'I10', () => `#${execution.id} uses "${wrapped}" where "${expected}" belongs`);
+    demand(execution.wrapped.has(wrapped), 'I13', () => `#${execution.id} uses "${wrapped}" without having read it`);
+  };
+  const hsmHeld = ({ hsm, incarnation, wrappedSealingKey }: HsmSeal): void => held(wrappedSealingKey, sealingKeyText(hsm, incarnation));
+  const sealed = (hsm: HsmSeal, key: KeySeal, { version }: VersionSeal): string => {
+    hsmHeld(hsm);
+    held(key.wrappedDataKey, dataKeyText(hsm.incarnation, key.incarnation));
+    return sealedText(hsm.incarnation, key.incarnation, version);
+  };
+  const coined = (wrapped: string): string => {
+    execution.wrapped.add(wrapped);
+    return wrapped;
+  };
+  return {
+    newSealingKey: ({ hsm, incarnation }) => ask('coin a sealing key', () => coined(sealingKeyText(hsm, incarnation))),
+    newDataKey: (hsm, keyIncarnation) =>
+      ask('coin a data key', () => {
+        hsmHeld(hsm);
+        return coined(dataKeyText(hsm.incarnation, keyIncarnation));
+      }),
+    seal: (hsm, key, version) => ask('seal a version', () => sealed(hsm, key, version)),
+    open: (hsm, key, version, blob) =>
+      ask('open a version', () => {
+        demand(blob === sealed(hsm, key, version), 'I10', () => `#${execution.id} opens what was not sealed for it`);
+        return Buffer.alloc(1);
+      }),
+  };
 }

@@ -1,13 +1,15 @@
 // A run told by hand: the same world, services and oracle as in the simulator, but every step is written down in a test, with literal instants.
+import type { KeyRecord } from '../../../shared/domain/key';
 import type { HsmRecord } from '../../../shared/domain/managedHsm';
+import type { KeyIds } from '../../../shared/domain/plan';
 import { audit, drainMessages, runToEnd } from './audit';
 import { moveOffset, passTime } from './clocks';
 import { loadCode } from './codeUnderTest';
-import type { ClientTask, Task, Where } from './commands';
+import type { ClientTask, KeyTask, Task, Where } from './commands';
 import { createCoverage } from './coverage';
 import { advance, type Fate, land, start } from './executions';
 import { profiles } from './profiles';
-import { GROUPS, HOME, taskOf } from './requests';
+import { GROUPS, HOME, keyTaskOf, taskOf } from './requests';
 import { errorName } from './texts';
 import { type Call, createWorld, type Execution, type Host, nowOf, type World } from './world';
 
@@ -18,11 +20,21 @@ const CONTOSO: Where = { ...HOME, name: 'contoso' };
 export const task = (kind: ClientTask['kind'], more: Partial<ClientTask> = {}, where: Where = CONTOSO): ClientTask => taskOf(kind, where, more);
 export const put = (more: Partial<ClientTask['request']> = {}): ClientTask => task('put', { request: { ...task('put').request, retentionDays: 7, ...more } });
 
+export const key = (kind: KeyTask['kind'], more: Partial<KeyTask> = {}): KeyTask => keyTaskOf(kind, 'contoso', more);
+
 /** A world at an instant with two groups, two hosts and nothing wrong. @param skews how many seconds the clocks of h1 and h2 lead */
-export async function given({ now = '2027-01-01T00:00:00Z', skews = [0, 0] }: { readonly now?: string; readonly skews?: readonly [number, number] } = {}) {
+export async function given({
+  now = '2027-01-01T00:00:00Z',
+  skews = [0, 0],
+  transitionSeconds = 0,
+}: {
+  readonly now?: string;
+  readonly skews?: readonly [number, number];
+  readonly transitionSeconds?: number;
+} = {}) {
   const plain = { ...(profiles.get('mixed') as World['profile']), shortDays: 0, largeSkew: 0, stall: 0 };
   const hosts = skews.map((skewSeconds, index) => ({ name: `h${index + 1}`, skewSeconds }));
-  const world = createWorld(loadCode(), plain, createCoverage(), 0, [], { hosts, lroSeconds: 0, erasePageRows: 2 });
+  const world = createWorld(loadCode(), plain, createCoverage(), 0, [], { hosts, lroSeconds: 0, transitionSeconds, grantsAtCreation: false, erasePageRows: 2 });
   passTime(world, secondsOf(now) - nowOf(world));
   const host = (name: string): Host => world.hosts.find((each) => each.name === name) as Host;
 
@@ -43,6 +55,11 @@ export async function given({ now = '2027-01-01T00:00:00Z', skews = [0, 0] }: { 
     later: (seconds: number): void => passTime(world, seconds),
     moveDevelopmentClock: (seconds: number): void => moveOffset(world, seconds),
     record: (name = 'contoso'): HsmRecord | undefined => world.store.row<HsmRecord>('hsms', name, '!hsm').found?.value,
+    keyRecord: (name = 'first'): KeyRecord | undefined =>
+      [...world.history.keys]
+        .filter(([address]) => address.endsWith(`/${name}`))
+        .at(-1)?.[1]
+        .at(-1)?.value,
     rows: (partition: string): string[] =>
       [...world.store.rows()]
         .filter((row) => row.partition === partition)
@@ -51,7 +68,8 @@ export async function given({ now = '2027-01-01T00:00:00Z', skews = [0, 0] }: { 
     timer: (deletionId: string | undefined) => world.timers.get(deletionId ?? ''),
     fire: async (deletionId: string | undefined, on = 'h1'): Promise<unknown> => run({ kind: 'look', timer: world.timers.get(deletionId ?? '')?.input as never, forged: true }, on),
     sweep: (on = 'h1') => run({ kind: 'sweep' }, on),
-    erase: (incarnation: string, on = 'h1', name = 'contoso') => run({ kind: 'erase', debt: { hsm: name, incarnation }, message: undefined }, on),
+    erase: (incarnation: string, on = 'h1', of: KeyIds | undefined = undefined) =>
+      run({ kind: 'erase', debt: { hsm: 'contoso', incarnation, ...(of && { key: of }) }, message: undefined }, on),
     workOffMessages: (on = 'h1') => drainMessages(world, host(on)),
     /** The next page of a range comes empty, and continues. */
     emptyNextPage(): void {

@@ -7,16 +7,18 @@ import type { Call } from './world';
 export const errorName = (error: unknown): string => (error instanceof Error && 'error' in error ? String(error.error) : String(error));
 
 export const transactionText = ({ table, partition, writes }: Transaction): string =>
-  `write ${table}/${partition}: ${writes.map((write) => `${write.kind} ${write.row}${write.kind !== 'delete' && write.row === HSM_ROW ? ` ${recordText(write.value)}` : ''}`).join(' + ')}`;
+  `write ${table}/${partition}: ${writes.map((write) => `${write.kind} ${write.row}${'value' in write && (write.row === HSM_ROW || write.row.startsWith('k!')) ? ` ${recordText(write.value)}` : ''}`).join(' + ')}`;
 
 function recordText(value: Value): string {
-  const { incarnation, deletion, settings } = value as {
+  const { incarnation, deletion, settings, versions } = value as {
     incarnation: string;
     deletion?: { deletionId: string; purgeAt: number };
-    settings: { retentionDays: number; purgeProtection: boolean };
+    settings?: { retentionDays: number; purgeProtection: boolean };
+    versions?: number;
   };
   const state = deletion ? `deleted by ${deletion.deletionId}, due ${new Date(deletion.purgeAt * 1000).toISOString().slice(0, 19)}Z` : 'active';
-  return `{${incarnation}, ${state}, ${settings.retentionDays} days${settings.purgeProtection ? ', protected' : ''}}`;
+  const more = settings ? `${settings.retentionDays} days${settings.purgeProtection ? ', protected' : ''}` : `${versions} versions`;
+  return `{${incarnation}, ${state}, ${more}}`;
 }
 
 export function resultText({ result, kind }: Call): string {
@@ -25,7 +27,7 @@ export function resultText({ result, kind }: Call): string {
   if (kind !== 'read' && kind !== 'page') return 'done';
   const found = (value as { found?: { value?: Value; rows?: readonly unknown[]; next?: string } }).found;
   if (kind === 'page') return `${found?.rows?.length ?? 0} rows${found?.next === undefined ? '' : ', more to come'}`;
-  return found?.value ? ('settings' in found.value ? recordText(found.value) : 'found') : 'nothing there';
+  return found?.value ? ('settings' in found.value || 'versions' in found.value ? recordText(found.value) : 'found') : 'nothing there';
 }
 
 export const answerText = (value: unknown): string =>

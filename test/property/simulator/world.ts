@@ -19,7 +19,7 @@ export type Host = { readonly name: string; skewSeconds: number };
 /** `asked`: the request is on its way. `done`: its effect has taken place, the answer is on its way back. */
 export type Call = {
   readonly execution: Execution;
-  readonly kind: 'read' | 'page' | 'write' | 'send' | 'startTimer' | 'endTimer';
+  readonly kind: 'read' | 'page' | 'write' | 'send' | 'startTimer' | 'endTimer' | 'seal' | 'make';
   readonly about: string;
   readonly effect: () => unknown;
   /** What the caller learns when the answer is lost. */
@@ -29,9 +29,11 @@ export type Call = {
   result: unknown;
 };
 
-/** A change of one HSM's record that an execution brought about. */
+/** A change of one record that an execution brought about: `version` adds one to a key, `touch` changes nothing but the ETag. */
 export type Change = {
-  readonly kind: 'create' | 'update' | 'delete' | 'recover' | 'purge' | 'expire';
+  readonly subject: 'hsm' | 'key';
+  readonly kind: 'create' | 'update' | 'version' | 'touch' | 'delete' | 'recover' | 'purge' | 'expire';
+  /** Of an HSM its name, of a key its address. */
   readonly name: string;
   readonly incarnation: string;
   readonly after: unknown;
@@ -58,6 +60,10 @@ export type Execution = {
   erasedRows: number;
   /** Incarnations whose debts it sent to the clean-up. */
   readonly sent: Set<string>;
+  /** Wrapped keys that it has read or coined: nothing else may be opened or sealed with. */
+  readonly wrapped: Set<string>;
+  /** HSM incarnations whose records it touched, as the sweeper does before it heals their fence. */
+  readonly touched: Set<string>;
   hostClockMax: Instant;
   /** The cell of the lifecycle table that its last read of a record put it in, for coverage. */
   cell: string | undefined;
@@ -82,6 +88,8 @@ export type World = {
   readonly timeoutSeconds: number;
   readonly daySeconds: number;
   readonly lroSeconds: number;
+  readonly transitionSeconds: number;
+  readonly grantsAtCreation: boolean;
   readonly erasePageRows: number;
   storageAt: Instant;
   offsetSeconds: number;
@@ -128,6 +136,8 @@ export function createWorld(code: CodeUnderTest, profile: Profile, coverage: Cov
     hosts: Array.from({ length: 2 + random.below(2) }, (_, index) => ({ name: `h${index + 1}`, skewSeconds: skewOf(random, profile, daySeconds) })),
     timeoutSeconds: TIMEOUT_SECONDS,
     lroSeconds: random.chance(0.2) ? 90 : 0,
+    transitionSeconds: random.chance(0.2) ? 3 : 0,
+    grantsAtCreation: random.chance(0.2),
     erasePageRows: random.chance(0.5) ? 1 : 2,
     storageAt: STARTS_AT,
     offsetSeconds: 0,

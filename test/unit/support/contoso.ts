@@ -42,6 +42,7 @@ export const contoso = ({ settings = {}, ...more }: Partial<Omit<HsmRecord, 'set
   subscription: SUBSCRIPTION,
   group: 'Team',
   settings: { ...contosoSettings, ...settings },
+  wrappedSealingKey: 'wrapped-sealing-key',
   created,
   modified: created,
   writeId: 'write-1',
@@ -85,5 +86,6 @@ export const setting = (now: Instant, more: Partial<Setting> = {}): Setting => (
   daySeconds: 86_400,
   lroSeconds: () => 0,
   newId: countingIds(),
+  grantsAtCreation: [],
   ...more,
 });

@@ -4,7 +4,8 @@ import { type ArmAssignment, type Caller, OWNER_ROLE } from '../../../shared/dom
 import { refuse } from '../../../shared/domain/errors';
 import type { Found } from '../../../shared/domain/managedHsm';
 import type { FoundGroup } from '../../../shared/domain/resourceGroup';
-import { type Door, type Operation, type Services, serve } from '../../../shared/http/operation';
+import type { Door, Services } from '../../../shared/http/door';
+import { type Operation, serve } from '../../../shared/http/operation';
 import type { Answer } from '../../../shared/http/render';
 import { ALICE, alice, at, contoso, countingIds, SUBSCRIPTION, stored, TENANT } from './contoso';
 
@@ -56,6 +57,7 @@ export async function answered(given: Given = {}) {
     hosts: { controlHost: 'management.azure.com', hsmSuffix: 'managedhsm.azure.net' },
     tenantId: TENANT,
     authority: 'https://login.microsoftonline.com',
+    resource: 'https://managedhsm.azure.net',
     subscriptions: [{ id: SUBSCRIPTION, name: 'One' }],
     administrators: given.administrators ?? [],
     ids: { guid: countingIds('request') },
