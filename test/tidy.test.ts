@@ -69,6 +69,15 @@ test('the lock file names no place to download from, and the pins are exact', ()
   expect(Object.entries({ ...dependencies, ...devDependencies }).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
 });
 
+test('the lock file knows the binaries of every platform, or npm ci refuses it', () => {
+  const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, { optionalDependencies?: Record<string, string> }> };
+  const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.entries(optionalDependencies).flatMap(([name, version]) => (/^\d/.test(version) ? [name] : [])),
+  );
+  expect(wanted.filter((name) => !packages[`node_modules/${name}`])).toEqual([]);
+  expect(wanted.length).toBeGreaterThan(20);
+});
+
 test('host.json and the app agree on the function time-out, and Durable keeps inputs out of its traces', async () => {
   const { FUNCTION_TIMEOUT_SECONDS } = await import('../shared/settings');
   const host = JSON.parse(textOf('host.json')) as {

@@ -31,7 +31,7 @@ export type Given = {
 export const now = at('2027-01-05T00:00:00Z');
 export const params = { subscription: SUBSCRIPTION, group: 'Team', name: 'Contoso' };
 export const owner: ArmAssignment = { principalId: ALICE, roleGuid: OWNER_ROLE, scope: { subscription: SUBSCRIPTION } };
-export const team: FoundGroup = { partition: SUBSCRIPTION, row: 'g!team', etag: 'etag-1', writtenAt: now, value: { name: 'Team', location: 'westus', tags: {} } };
+const team: FoundGroup = { partition: SUBSCRIPTION, row: 'g!team', etag: 'etag-1', writtenAt: now, value: { name: 'Team', location: 'westus', tags: {} } };
 
 const putHsm: Operation = {
   name: 'ManagedHsms_CreateOrUpdate',
