@@ -296,6 +296,7 @@ const ofKeys: readonly Mutant[] = [
     file: SWEEP,
     replace: [["await attempt('failed', incarnation, () => sweepKeys", "if (state === 'active') await attempt('failed', incarnation, () => sweepKeys"]],
   },
+  { name: 'sweeper skipping keys of an overdue HSM that still stands', file: SWEEP, replace: [['if (isGone)', 'if (deletion)']] },
   {
     name: 'sweeper skipping key debts',
     file: SWEEP,

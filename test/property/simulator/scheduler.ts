@@ -217,9 +217,9 @@ async function ambush(world: World, execution: Execution): Promise<void> {
 
 /** To its end, now and then with a call that fails here and there, or with its host's at some call. */
 async function perhapsLimp(world: World, execution: Execution): Promise<void> {
-  if (!world.random.chance(0.2)) return runToEnd(world, execution);
+  if (!world.random.chance(0.35)) return runToEnd(world, execution);
   for (let call = execution.calls[0]; call && !world.violation; call = execution.calls[0]) {
-    if (world.random.chance(isSent(call) ? 0.2 : 0.03)) {
+    if (world.random.chance(isSent(call) ? 0.3 : 0.03)) {
       if (world.random.chance(0.5)) await advance(world, call, 'effect only');
       die(world, execution, 'dies with its host');
       return;
