@@ -155,7 +155,7 @@ async function grantRole({ store }: Ports, name: string, assignment: string): Pr
   await store.transact({ table: 'hsms', partition: name, writes: [held ? { kind: 'replace', row, etag: held.etag, value } : { kind: 'insert', row, value }] });
 }
 
-export async function firstRows(store: Ports['store'], name: string): Promise<Page<Value>> {
+async function firstRows(store: Ports['store'], name: string): Promise<Page<Value>> {
   for (let next: string | undefined; ; ) {
     const { found } = await store.page<Value>({ table: 'hsms', partition: name, from: HSM_ROW, to: 'g' }, 1000, next);
     if (found.rows.length || found.next === undefined) return found;
