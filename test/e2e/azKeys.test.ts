@@ -10,7 +10,6 @@ const ADMINISTRATOR = '33333333-3333-4333-8333-333333333333';
 const HOST = 'contosomhsm.managedhsm.azure.net';
 const FIRST = '--hsm-name ContosoMHSM -n ContosoFirstKey';
 const DAY_MS = 86_400_000;
-const EXPIRES = Date.parse('2031-01-01T00:00:00Z') / 1000;
 
 /** What each az sends as api-version of keys; of others any is taken. */
 const API_VERSIONS: Readonly<Record<string, string>> = { '2.74': '7.6-preview.2', '2.91': '7.6-preview.2' };
@@ -22,9 +21,18 @@ const path = findAz();
 const firstFolder = mkdtempSync(join(tmpdir(), 'managed-hsm-test-'));
 const version = path === undefined ? undefined : azVersion(path, { ...process.env, AZURE_CONFIG_DIR: firstFolder });
 const told = (name: string, run: (az: string) => Promise<void>): void => {
-  if (version === BROKEN_VERSION) test.skip(`${name} (in az ${BROKEN_VERSION} the commands for keys fall over a missing library)`, () => undefined);
-  else testWithAz(path, name, run);
+  if (version !== BROKEN_VERSION) testWithAz(path, name, run);
+  else {
+    const why = `in az ${BROKEN_VERSION} the commands for keys fall over a missing library`;
+    process.stderr.write(`skipped, for ${why}: ${name}\n`);
+    test.skip(`${name} (${why})`, () => undefined);
+  }
 };
+/** Up to 2.74 az prints attributes under their names on the wire, with seconds since the epoch; later it prints texts, and `expires` for `exp`. */
+const PRINTS_SECONDS = version === '2.74';
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/;
+const INSTANT = PRINTS_SECONDS ? expect.any(Number) : expect.stringMatching(ISO);
+const EXPIRING = PRINTS_SECONDS ? { exp: Date.parse('2031-01-01T00:00:00Z') / 1000 } : { expires: '2031-01-01T00:00:00+00:00' };
 jest.setTimeout(120_000);
 
 let instance: RunningInstance;
@@ -57,12 +65,12 @@ afterAll(async () => {
 const probed = (method: string, at: string, status: number): readonly string[] => [`${method} ${HOST}${at} 401`, `${method} ${HOST}${at} ${status}`];
 
 const attributes = (more: object = {}) => ({
-  created: expect.any(Number),
+  created: INSTANT,
   enabled: true,
   exportable: false,
   recoverableDays: 7,
   recoveryLevel: 'CustomizedRecoverable+Purgeable',
-  updated: expect.any(Number),
+  updated: INSTANT,
   ...more,
 });
 const kid = (name: string) => `https://${HOST}/keys/${name}`;
@@ -92,7 +100,7 @@ const printed = ({ json }: AzRun): Printed => json as Printed;
 function deletion(shown: Printed) {
   expect(Math.abs(Date.parse(shown.deletedDate) - Date.now())).toBeLessThan(DAY_MS);
   return {
-    deletedDate: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/),
+    deletedDate: expect.stringMatching(ISO),
     scheduledPurgeDate: new Date(Date.parse(shown.deletedDate) + 7 * DAY_MS).toISOString().replace('.000Z', '+00:00'),
     recoveryId: `https://${HOST}/deletedkeys/ContosoFirstKey`,
   };
@@ -139,7 +147,7 @@ told('show has the latest version, list-versions all of them, and set-attributes
   const changed = await az(`keyvault key set-attributes ${FIRST} --enabled false --expires 2031-01-01T00:00:00Z --tags env=production`);
   expect(changed).toMatchObject({ exit: 0, asked: probed('PATCH', '/keys/ContosoFirstKey/', 200) });
   expect(changed.json).toEqual({
-    attributes: attributes({ created: printed(second).attributes.created, enabled: false, exp: EXPIRES }),
+    attributes: attributes({ created: printed(second).attributes.created, enabled: false, ...EXPIRING }),
     key: printed(second).key,
     tags: { env: 'production' },
   });
