@@ -155,7 +155,9 @@ export function keys(ports: Ports, parameters: Parameters, retention: Pick<Reten
     await commit(ports, async () => {
       const { found, now } = await read(hsm, path.name);
       const [due, fence] = await Promise.all([dueOf(hsm, found), readFence(store, hsm.record.incarnation)]);
-      return { plan: purgeKey(found, due, fence, settingOf(hsm, path, now)), answer: undefined };
+      // A fence that looks closed may be one that is being erased with its HSM; keys go before it does, so the key tells which.
+      const isLost = fence.guard && !fence.open && !(await read(hsm, path.name)).found;
+      return { plan: purgeKey(isLost ? undefined : found, due, fence, settingOf(hsm, path, now)), answer: undefined };
     });
   }
 

@@ -274,6 +274,24 @@ describe('purge', () => {
     expect(stored(shelf)).toEqual(deleted);
   });
 
+  test.each<[string, boolean, string]>([
+    ['its HSM is being erased, the key before the fence: the key is gone', true, 'KeyNotFound'],
+    ['the key is still there: the fence is closed', false, 'KeyPurgeProtected'],
+  ])('that finds the guard and then no way through: %s', async (_, isErased, ending) => {
+    const { shelf, hsm, purge } = withFence('guard');
+    const { row } = shelf.ports.store;
+    let isGuardRead = false;
+    Object.assign(shelf.ports.store, {
+      row: async (...read: Parameters<typeof row>) => {
+        const answer = await row(...read);
+        const isKey = read[2] === 'k!first';
+        if (read[2] === 'guard') isGuardRead = true;
+        return isErased && isKey && isGuardRead ? { ...answer, found: undefined } : answer;
+      },
+    });
+    expect(await endingOfAsync(() => purge(hsm, first))).toBe(ending);
+  });
+
   test('I8 against a recovery is refused', async () => {
     const { shelf, hsm, purge, recover } = given({ key: deleted });
     shelf.meanwhile(() => recover(hsm, first));
