@@ -4,7 +4,7 @@ import type { KeyAttributes, KeyChange, KeyRecord, KeyVersion } from '../domain/
 import { type KeyType, keyOpsOf, keySpecOf } from '../domain/keySpec';
 import type { HsmRecord } from '../domain/managedHsm';
 import type { ActiveHsm, KeyCreate } from '../service/keys';
-import { booleanOf, listOf, type Members, numberOf, objectOf, required, textItem, textOf, textsOf } from './read';
+import { booleanOf, defined, listOf, type Members, numberOf, objectOf, required, textItem, textOf, textsOf } from './read';
 
 const TAGS_MAX = 15;
 const TAG_CHARACTERS_MAX = 256;
@@ -63,10 +63,6 @@ function tagsOf(body: Members): Readonly<Record<string, string>> | undefined {
     throw refuse('BadParameter', { reason: `Give at most ${TAGS_MAX} tags, with names of 1 to ${TAG_CHARACTERS_MAX} and values of at most ${TAG_CHARACTERS_MAX} characters.` });
   return tags;
 }
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
-
-const defined = <T extends object>(value: T): Defined<T> => Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
 
 /** The recovery level is the HSM's current one. */
 export function recoveryLevel({ settings: { retentionDays, purgeProtection } }: HsmRecord): string {

@@ -84,6 +84,11 @@ export function required<T>(value: T | undefined, name: string): T {
   return value;
 }
 
+type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
+
+/** Drops members that are undefined, so that "left out" has one form. */
+export const defined = <T extends object>(value: T): Defined<T> => Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
+
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The query as it was sent: the host joins what is given twice, so its own view cannot be trusted for that. Names ignore case. @throws DuplicateQueryName */

@@ -8,7 +8,7 @@ import { locationKey } from '../domain/names';
 import type { GroupRecord } from '../domain/resourceGroup';
 import { type Instant, toMillisecondText, toText } from '../domain/time';
 import type { Seen } from '../service/hsms';
-import { booleanOf, listOf, type Members, numberOf, objectItem, objectOf, required, textItem, textOf, textsOf } from './read';
+import { booleanOf, defined, listOf, type Members, numberOf, objectItem, objectOf, required, textItem, textOf, textsOf } from './read';
 
 const PROVIDER = 'Microsoft.KeyVault';
 
@@ -50,11 +50,6 @@ const networkAclsOf = (acls: Members): Partial<NetworkAcls> =>
     virtualNetworkRules: listOf(acls, 'virtualNetworkRules', (entry, at) => ({ id: required(textOf(objectItem(entry, at), 'id'), `${at}.id`) })),
     serviceTags: listOf(acls, 'serviceTags', (entry, at) => ({ tag: required(textOf(objectItem(entry, at), 'tag'), `${at}.tag`) })),
   });
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
-
-/** Drops members that are undefined, so that "left out" has one form. */
-const defined = <T extends object>(value: T): Defined<T> => Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
 
 /** ManagedHsm, contract.md §2.3. */
 export function managedHsm({ record, now }: Seen, hsmSuffix: string) {

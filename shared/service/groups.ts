@@ -6,6 +6,7 @@ import { type FoundGroup, type GroupPath, type GroupRecord, liveGroup, markGroup
 import { groupRow, ranges } from '../domain/rows';
 import type { Clocked, Ports } from '../ports';
 import { commit } from './commit';
+import { pages } from './pages';
 import type { Retention } from './retention';
 
 export type Groups = ReturnType<typeof groups>;
@@ -35,12 +36,8 @@ export function groups(ports: Ports, retention: Pick<Retention, 'softDeleteInGro
 
     async list(subscription: string): Promise<readonly GroupRecord[]> {
       const live: GroupRecord[] = [];
-      let next: string | undefined;
-      do {
-        const { found } = await store.page<GroupRecord>({ table: 'subscriptions', partition: subscription, ...ranges.groups }, PAGE_ROWS, next);
+      for await (const { found } of pages<GroupRecord>(store, { table: 'subscriptions', partition: subscription, ...ranges.groups }, PAGE_ROWS))
         live.push(...found.rows.map((row) => row.value).filter((group) => !group.deleting));
-        next = found.next;
-      } while (next !== undefined);
       return live;
     },
 
@@ -51,24 +48,16 @@ export function groups(ports: Ports, retention: Pick<Retention, 'softDeleteInGro
         return { plan: markGroup(found, path, now), answer: undefined };
       });
       const group = { partition: path.subscription, row: groupRow(path.group) };
-      let next: string | undefined;
-      do {
-        const { found, now } = await store.page<HsmRecord>({ table: 'hsms', ...ranges.hsms, where: { member: 'subscription', equals: path.subscription } }, PAGE_ROWS, next);
+      for await (const { found, now } of pages<HsmRecord>(store, { table: 'hsms', ...ranges.hsms, where: { member: 'subscription', equals: path.subscription } }, PAGE_ROWS))
         for (const { partition, value } of found.rows)
           if (standsIn(value, group) && stateAt(value, now) === 'active') await retention.softDeleteInGroup(partition, value.incarnation, group, caller);
-        next = found.next;
-      } while (next !== undefined);
     },
 
     /** The ARM role assignments of a subscription. */
     async assignments(subscription: string): Promise<readonly ArmAssignment[]> {
       const found: ArmAssignment[] = [];
-      let next: string | undefined;
-      do {
-        const page = await store.page<ArmAssignment>({ table: 'subscriptions', partition: subscription, ...ranges.armRoles }, PAGE_ROWS, next);
+      for await (const page of pages<ArmAssignment>(store, { table: 'subscriptions', partition: subscription, ...ranges.armRoles }, PAGE_ROWS))
         found.push(...page.found.rows.map((row) => row.value));
-        next = page.found.next;
-      } while (next !== undefined);
       return found;
     },
   };
